@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two speeds: `fast` is `npm test` (under a minute); `slow` holds learning curves with a stated threshold and drills. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/**/*.slow.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 1_800_000 } },
+    ],
+  },
+});
