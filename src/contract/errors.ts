@@ -1,0 +1,31 @@
+/**
+ * Errors are sorted by who must act. `ConfigError`: the author of the file or the command (exit code 2).
+ * `DivergedError` and `RefusedError`: findings, recorded as a `Failure` row. Anything else is a bug, recorded with its stack.
+ */
+
+/** Where in a file a value stands; lines and columns from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `where: expected X, got Y; remedy`. Several problems of one file are reported at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** A number left the finite ones. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError';
+}
+
+/** The base or the forget set is not what the method needs; the message has the numbers. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/** Somebody asked the work to stop. */
+export class AbortedError extends Error {
+  override readonly name = 'AbortedError';
+}

@@ -1,0 +1,49 @@
+import type { BaseRow, Failure, Provenance, TrialRow } from './rows.ts';
+import type { BaseSpec, TrialSpec } from './spec.ts';
+
+/** The row of a base that was trained: what a trial starts from. */
+export type TrainedRow = Extract<BaseRow, { readonly ok: true }>;
+
+/** What the queue carries: pure data, nothing of it is ever executed, imported or used as a path. `id` is the id of the row it makes. */
+export type Job =
+  | { readonly kind: 'base'; readonly id: string; readonly spec: BaseSpec; readonly limits: Limits }
+  | { readonly kind: 'trial'; readonly id: string; readonly spec: TrialSpec; readonly base: TrainedRow; readonly limits: Limits };
+
+/** What a job may use. They are no part of a spec: they decide whether there is a row, never which. */
+export interface Limits {
+  /** From its start in a thread; null is no limit. */
+  readonly wallMs: number | null;
+}
+
+export const unlimited: Limits = { wallMs: null };
+
+export type JobResult =
+  | { readonly kind: 'base'; readonly row: BaseRow; readonly provenance: Provenance }
+  | { readonly kind: 'trial'; readonly row: TrialRow; readonly provenance: Provenance };
+
+export type Row = BaseRow | TrialRow;
+
+/** The folders of content-addressed files. */
+export type FileKind = 'policies' | 'forget';
+
+/** The row of a job that has no numbers. */
+export function failureRow(job: Job, failure: Failure): Row {
+  return job.kind === 'base'
+    ? { id: job.id, spec: job.spec, ok: false, failure }
+    : { id: job.id, base: job.base.id, spec: job.spec, ok: false, failure };
+}
+
+/** Kind and digest of the files that a row speaks of. */
+export function filesOf(row: Row): readonly (readonly [FileKind, string])[] {
+  if (!row.ok) return [];
+  if ('forgetSet' in row.result) {
+    return [
+      ['policies', row.result.policy],
+      ['forget', row.result.forgetSet],
+    ];
+  }
+  return [['policies', row.result.policy]];
+}
+
+/** Limits and lost processes are not the job's fault: such a failure is tried again by the next `run`. */
+export const isTransient = (failure: Failure): boolean => failure.kind === 'crashed' || failure.kind === 'limit';

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+const fraction = z.number().min(0).max(1);
+
+/**
+ * Proximal policy optimisation, CleanRL's names in camelCase. Defaults are Stable-Baselines3's, but for the paper's shared trunk;
+ * its value coefficient 0.5 multiplies the squared error and ours half of it, hence 1.
+ */
+export const ppoSchema = z
+  .strictObject({
+    totalTimesteps: z.int().positive().default(200_000).describe('environment steps over all worlds; the last iteration is completed'),
+    numEnvs: z.int().positive().default(1),
+    numSteps: z.int().positive().default(2048).describe('steps per world and iteration; batchSize = numEnvs * numSteps'),
+    numMinibatches: z.int().positive().default(32).describe('must divide batchSize'),
+    updateEpochs: z.int().positive().default(10),
+    learningRate: z.number().positive().default(3e-4),
+    annealLr: z.boolean().default(false).describe('learning rate falls linearly to 0'),
+    adamEps: z.number().positive().default(1e-5),
+    gamma: fraction.default(0.99),
+    gaeLambda: fraction.default(0.95).describe('1 is plain n-step returns'),
+    bootstrapTruncated: z.boolean().default(true).describe('truncated is not terminated: V(s′) counts'),
+    normAdv: z.boolean().default(true).describe('per minibatch, sample std'),
+    clipCoef: z.number().positive().nullable().default(0.2).describe('null: no clipping of the surrogate'),
+    annealClip: z.boolean().default(false),
+    clipVloss: z.boolean().default(false),
+    entCoef: z.number().min(0).default(0),
+    vfCoef: z.number().min(0).default(1).describe('multiplies ½ squared error'),
+    maxGradNorm: z.number().positive().nullable().default(0.5).describe('global L2 norm'),
+    targetKl: z.number().positive().nullable().default(null).describe('stops the update when approxKl exceeds it'),
+    shuffle: z.boolean().default(true).describe('minibatches are redrawn every epoch'),
+    orthogonalInit: z.boolean().default(true).describe('gains √2, policy head 0.01, value head 1; otherwise uniform ±1/√fan-in'),
+    hidden: z.array(z.int().positive()).min(1).default([64, 64]),
+    separate: z.boolean().default(false).describe('policy and value have hidden layers of their own'),
+  })
+  .refine((o) => (o.numEnvs * o.numSteps) % o.numMinibatches === 0, {
+    path: ['numMinibatches'],
+    message: 'must divide numEnvs * numSteps',
+  });
+
+export type PpoOptions = z.output<typeof ppoSchema>;

@@ -1,0 +1,259 @@
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+
+/** From the root of a document to a value: keys and indices. */
+export type Path = readonly (string | number)[];
+
+/** What is wrong with a document. Printed as `where: expected X, got Y; remedy`. */
+export interface Problem {
+  readonly path: Path;
+  /** What is to blame: the key itself (unknown, twice, in the wrong place) or the value under it. */
+  readonly at: 'key' | 'value';
+  readonly expected: string;
+  readonly got: string;
+  readonly remedy?: string | undefined;
+}
+
+/** `axes.strategy[1]`. */
+export function printPath(path: Path): string {
+  return path.map((step, i) => (typeof step === 'number' ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');
+}
+
+/** `where path: expected X, got Y; remedy`; `where` and the path may be empty, not both. */
+export function printProblem({ path, expected, got, remedy }: Problem, where = ''): string {
+  const head = [where, printPath(path)].filter((part) => part !== '').join(' ');
+  return `${head}: expected ${expected}, got ${got}${remedy ? `; ${remedy}` : ''}`;
+}
+
+/** A value as YAML would have it on one line, in full. */
+export function printValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? '.nan' : value > 0 ? '.inf' : '-.inf';
+  if (Array.isArray(value)) return `[${value.map(printValue).join(', ')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([key, v]) => `${key}: ${printValue(v)}`);
+    return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`;
+  }
+  return JSON.stringify(value) ?? String(value);
+}
+
+const cut = (text: string, length = 60): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
+
+/** `printValue`, cut to 60 characters: for messages. */
+export const printGot = (value: unknown): string => cut(printValue(value));
+
+const bare = (word: string): string => word.toLowerCase().replaceAll(/[_\s-]/g, '');
+const letters = (word: string): string => [...word].sort().join('');
+
+/**
+ * The candidate that `word` probably meant: equal but for case and separators (`num_envs`), else the fewest edits,
+ * at most a third of its length; swapped letters count as one edit.
+ */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const given = bare(word);
+  const scored = candidates.map((candidate) => {
+    const wanted = bare(candidate);
+    const edits = given === wanted ? 0 : letters(given) === letters(wanted) ? 1 : distance(given.slice(0, 200), wanted);
+    return { candidate, edits, limit: given === wanted ? 0 : Math.max(1, Math.floor(Math.min(given.length, wanted.length) / 3)) };
+  });
+  const close = scored.filter(({ edits, limit }) => edits <= limit && given !== '').sort((a, b) => a.edits - b.edits);
+  return close[0]?.candidate;
+}
+
+const listNames = (names: readonly string[]): string =>
+  names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length} in all)` : names.join(', ');
+
+/** `did you mean X?`, else the names there are. */
+export function suggest(word: string, candidates: readonly string[], known = 'known'): string {
+  const meant = nearest(word, candidates);
+  return meant === undefined ? `${known}: ${listNames(candidates)}` : `did you mean ${meant}?`;
+}
+
+/** What we read of a JSON Schema. */
+interface Shape {
+  readonly type?: string | readonly string[];
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly Shape[];
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly additionalProperties?: Shape | boolean;
+  readonly items?: Shape | boolean;
+  readonly minItems?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly default?: unknown;
+}
+
+/** The schema as JSON Schema says it, of what may be written: it knows the whole range, an issue knows only the bound that broke. */
+const shapeOf = (schema: z.ZodType): Shape => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Shape;
+
+/** What a shape allows, one by one. */
+function optionsOf(shape: Shape | undefined): readonly Shape[] {
+  if (shape === undefined) return [];
+  if (shape.anyOf) return shape.anyOf.flatMap(optionsOf);
+  return Array.isArray(shape.type) ? shape.type.map((type: string) => ({ ...shape, type })) : [shape];
+}
+
+function shapeAt(shape: Shape | undefined, path: Path): Shape | undefined {
+  const [step, ...rest] = path;
+  if (shape === undefined || step === undefined) return shape;
+  for (const option of optionsOf(shape)) {
+    const inside = typeof step === 'number' ? option.items : (option.properties?.[step] ?? option.additionalProperties);
+    if (typeof inside === 'object') return shapeAt(inside, rest);
+  }
+  return undefined;
+}
+
+function range(shape: Shape): string {
+  const whole = shape.type === 'integer' && shape.exclusiveMinimum !== undefined; // > 0 is >= 1
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = whole
+    ? { ...shape, minimum: (shape.exclusiveMinimum ?? 0) + 1, exclusiveMinimum: undefined }
+    : shape;
+  const low = exclusiveMinimum ?? (minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum);
+  const high = exclusiveMaximum ?? (maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum);
+  const open = exclusiveMinimum === undefined ? '[' : '(';
+  const close = exclusiveMaximum === undefined ? ']' : ')';
+  if (low !== undefined && high !== undefined) return ` in ${open}${low}, ${high}${close}`;
+  if (low !== undefined) return open === '[' ? ` >= ${low}` : ` > ${low}`;
+  return high === undefined ? '' : close === ']' ? ` <= ${high}` : ` < ${high}`;
+}
+
+/** `a number in [0, 1]`, `an integer > 0 or null`, `one of none, tsf`. */
+function describe(shape: Shape | undefined): string {
+  const options = optionsOf(shape);
+  if (options.length > 1) return options.map(describe).join(' or ');
+  if (shape?.const !== undefined) return printValue(shape.const);
+  if (shape?.enum) return shape.enum.length < 3 ? shape.enum.join(' or ') : `one of ${shape.enum.join(', ')}`;
+  switch (shape?.type) {
+    case 'boolean':
+      return 'true or false';
+    case 'null':
+      return 'null';
+    case 'string':
+      return 'text';
+    case 'integer':
+      return `an integer${range(shape)}`;
+    case 'number':
+      return `a number${range(shape)}`;
+    case 'array': {
+      const item = typeof shape.items === 'object' && Object.keys(shape.items).length > 0 ? describe(shape.items) : 'values';
+      return `a list${shape.minItems ? `, not empty,` : ''} of ${item.replace(/^(an integer|a number)/, (one) => `${one.replace(/^an? /, '')}s`).replace(/^one of /, '')}`;
+    }
+    case 'object': {
+      const keys = Object.keys(shape.properties ?? {});
+      return keys.length > 0 && keys.length < 4 ? `{ ${keys.join(', ')} }` : 'a mapping';
+    }
+    default:
+      return 'a value';
+  }
+}
+
+const NUMBER = /^[-+]?(\d[\d_]*)?(\.[\d_]*)?\d[\d_]*(e[-+]?\d+)?$/i;
+const YES = /^(yes|on|y|true)$/i;
+const NO = /^(no|off|n|false)$/i;
+
+const namesOf = (shape: Shape | undefined): string[] =>
+  optionsOf(shape).flatMap((option) => (option.enum ?? []).filter((name) => typeof name === 'string'));
+
+function remedyForText(value: string, shape: Shape | undefined, wants: (type: string) => boolean): string | undefined {
+  const meant = nearest(value, namesOf(shape));
+  if (meant !== undefined) return `did you mean ${meant}?`;
+  if ((wants('number') || wants('integer')) && NUMBER.test(value)) {
+    const number = value.replaceAll('_', '');
+    return number === value ? `write ${number} without quotes` : `YAML 1.2 reads ${value} as text; write ${number}`;
+  }
+  if (wants('boolean') && YES.test(value)) return 'write true';
+  if (wants('boolean') && NO.test(value)) return 'write false';
+  return wants('null') && /^(null|none|~)$/i.test(value) ? 'write null' : undefined;
+}
+
+/** What most probably went wrong with `value` where `shape` was expected. */
+function remedyFor(value: unknown, shape: Shape | undefined, key: string | number | undefined): string | undefined {
+  const options = optionsOf(shape);
+  const wants = (type: string): boolean => options.some((o) => (o.const === undefined ? o.type === type : typeof o.const === type));
+  if (value === undefined) return shape?.const === undefined ? 'add it' : `add ${key}: ${printValue(shape.const)}`;
+  if (value === null) return wants('object') || wants('array') ? 'remove the key or give it a value' : undefined;
+  const remedy = typeof value === 'string' ? remedyForText(value, shape, wants) : undefined;
+  if (remedy !== undefined || typeof value === 'object') return remedy;
+  if (wants('array') && !wants('object')) {
+    const items = options.map((option) => option.items).find((item) => typeof item === 'object');
+    return `write [${typeof value === 'string' ? (nearest(value, namesOf(items)) ?? value) : String(value)}]`;
+  }
+  return typeof value !== 'string' && wants('string') ? `put it in quotes: "${printValue(value)}"` : undefined;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The value at `path`; undefined where there is none. */
+export function valueAt(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, step) => {
+    if (Array.isArray(value)) return typeof step === 'number' ? value[step] : undefined;
+    return isObject(value) && Object.hasOwn(value, step) ? value[step as keyof typeof value] : undefined;
+  }, data);
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** A message of `refine` says `must ...` of the last key of its path; parameters it names are shown with their values. */
+function fromRule(message: string, path: Path, data: unknown, shape: Shape): Problem {
+  const key = String(path.at(-1) ?? 'it');
+  const siblings = shapeAt(shape, path.slice(0, -1))?.properties ?? {};
+  const named = [key, ...(message.match(/\w+/g) ?? [])].filter((word, i, all) => Object.hasOwn(siblings, word) && all.indexOf(word) === i);
+  const show = (word: string): string => {
+    const written = valueAt(data, [...path.slice(0, -1), word]);
+    return `${word} ${printGot(written === undefined ? siblings[word]?.default : written)}`;
+  };
+  const rule = message.replace(/^must not /, 'not to ').replace(/^must /, 'to ');
+  return { path, at: 'value', expected: `${key} ${rule}`, got: named.map(show).join(', ') || printGot(valueAt(data, path)) };
+}
+
+function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
+  const path = issue.path as Path;
+  const value = valueAt(data, path);
+  const here = shapeAt(shape, path);
+  if (issue.code === 'unrecognized_keys') {
+    const known = optionsOf(here).flatMap((option) => Object.keys(option.properties ?? {}));
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      at: 'key',
+      expected: 'a known key',
+      got: cut(key),
+      remedy: suggest(key, known, 'known here'),
+    }));
+  }
+  if (issue.code === 'invalid_union') {
+    // The branch that was meant is the one whose type fits; its own issues say more than the union's.
+    const meant = issue.errors.filter((errors) => errors.every((e) => e.path.length > 0 || e.code !== 'invalid_type'));
+    const [branch] = meant;
+    if (branch && meant.length === 1) {
+      const index = (issue.errors as readonly unknown[]).indexOf(branch);
+      const option = here?.anyOf?.[index];
+      return branch.flatMap((e) =>
+        fromIssue({ ...e, path: [...path, ...e.path] } as Issue, data, option ? graft(shape, path, option) : shape),
+      );
+    }
+  }
+  if (issue.code === 'custom') return [fromRule(issue.message, path, data, shape)];
+  const expected = issue.code === 'invalid_format' ? issue.message : describe(here);
+  return [{ path, at: 'value', expected, got: printGot(value), remedy: remedyFor(value, here, path.at(-1)) }];
+}
+
+/** A shape in which `at` leads to `inside` and nowhere else. */
+function graft(shape: Shape, at: Path, inside: Shape): Shape {
+  const [step, ...rest] = at;
+  if (step === undefined) return inside;
+  const next = graft(shapeAt(shape, [step]) ?? {}, rest, inside);
+  return typeof step === 'number' ? { items: next } : { properties: { [step]: next } };
+}
+
+export type Judged<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Parses `data` by `schema`; all problems at once, in words, their paths relative to `data`. */
+export function judge<S extends z.ZodType>(schema: S, data: unknown): Judged<z.output<S>> {
+  const result = schema.safeParse(data);
+  if (result.success) return { ok: true, value: result.data };
+  const shape = shapeOf(schema);
+  return { ok: false, problems: result.error.issues.flatMap((issue) => fromIssue(issue, data, shape)) };
+}

@@ -1,0 +1,57 @@
+import { environment } from './environments.ts';
+import type { EvaluateOptions } from './evaluate.ts';
+import { type Json, shortId } from './ids.ts';
+import type { PpoOptions } from './ppo.ts';
+import type { Rule } from './scenarios.ts';
+
+export type EngineName = 'wasm' | 'reference';
+
+/**
+ * A base to train. Resolved: defaults filled in, the scenario's name replaced by what it stands for.
+ * Its id is a digest of exactly this, so a changed default is a new base.
+ */
+export interface BaseSpec {
+  readonly environment: string;
+  readonly options: Readonly<Record<string, Json>>;
+  readonly ppo: PpoOptions;
+  readonly seed: number;
+  readonly engine: EngineName;
+}
+
+/** A trial to run. `correct` holds what the strategy reads, and nothing else. */
+export interface TrialSpec {
+  readonly base: BaseSpec;
+  readonly rules: readonly Rule[];
+  readonly strategy: string;
+  readonly correct: Readonly<Record<string, Json>>;
+  readonly evaluate: EvaluateOptions;
+  readonly correctionSeed: number;
+}
+
+export const baseId = (spec: BaseSpec): string => shortId(spec);
+export const trialId = (spec: TrialSpec): string => shortId(spec);
+
+/** A rule with names replaced by indices and bounds rounded to float32: what the worlds and the masks compute with. */
+export interface CompiledRule {
+  readonly dims: readonly { readonly index: number; readonly low: number; readonly high: number }[];
+  readonly forbid: readonly number[];
+}
+
+/** Throws RangeError for a name that the environment does not have. */
+export function compileRules(environmentId: string, rules: readonly Rule[]): CompiledRule[] {
+  const { observation, actions } = environment(environmentId);
+  const indexOf = (names: readonly string[], name: string): number => {
+    const index = names.indexOf(name);
+    if (index < 0) throw new RangeError(`rule: expected one of ${names.join(', ')}, got ${name}`);
+    return index;
+  };
+  const dimensions = observation.map((d) => d.name);
+  return rules.map((rule) => ({
+    dims: Object.entries(rule.where).map(([name, [low, high]]) => ({
+      index: indexOf(dimensions, name),
+      low: Math.fround(low ?? -Infinity),
+      high: Math.fround(high ?? Infinity),
+    })),
+    forbid: rule.forbid.map((name) => indexOf(actions, name)),
+  }));
+}
