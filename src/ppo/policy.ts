@@ -1,0 +1,61 @@
+import { canonicalJson, contentDigest } from '../contract/ids.ts';
+import type { Floats, Network, Shape } from '../math/engine.ts';
+import { layout, size } from '../math/layout.ts';
+import { decodeTensors, encodeTensors, type Tensor } from '../math/safetensors.ts';
+
+/** A trained network as data: `params` in the layout of math/layout.ts. */
+export interface Policy {
+  readonly shape: Shape;
+  readonly params: Floats;
+}
+
+export function policyOf(network: Network): Policy {
+  return { shape: network.shape, params: network.get() };
+}
+
+/** One tensor per weight and bias, in the layout's order; the shape stands in the metadata. Same policy, same bytes. */
+export function encodePolicy(policy: Policy): Uint8Array {
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, shape, offset } of layout(policy.shape)) {
+    const count = shape.reduce((n, d) => n * d, 1);
+    tensors[name] = { shape, data: policy.params.slice(offset, offset + count) };
+  }
+  return encodeTensors(tensors, { format: 'spc-policy-1', shape: canonicalJson(policy.shape) });
+}
+
+/** Throws RangeError for a file that is not a policy, or whose tensors do not fit its shape. */
+export function decodePolicy(bytes: Uint8Array): Policy {
+  const { tensors, metadata } = decodeTensors(bytes);
+  if (metadata['format'] !== 'spc-policy-1') throw new RangeError(`policy: expected format spc-policy-1, got ${metadata['format']}`);
+  const shape = parseShape(metadata['shape']);
+  const entries = layout(shape);
+  const first = tensors[entries[0]?.name ?? '']?.data;
+  const params = first instanceof Float64Array ? new Float64Array(size(shape)) : new Float32Array(size(shape));
+  for (const entry of entries) {
+    const tensor = tensors[entry.name];
+    const expected = JSON.stringify(entry.shape);
+    if (!tensor || JSON.stringify(tensor.shape) !== expected || tensor.data.constructor !== params.constructor)
+      throw new RangeError(
+        `policy: expected tensor ${entry.name} of shape ${expected}, got ${tensor ? JSON.stringify(tensor.shape) : 'none'}`,
+      );
+    params.set(tensor.data, entry.offset);
+  }
+  return { shape, params };
+}
+
+/** 16 hex digits of the SHA-256 of the weights: a point of a `trace`. */
+export function weightsDigest(params: Floats): string {
+  return contentDigest(new Uint8Array(params.buffer, params.byteOffset, params.byteLength)).slice(0, 16);
+}
+
+function parseShape(text: string | undefined): Shape {
+  const width = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
+  try {
+    const { obsDim, hidden, actions, gaussian, separate } = JSON.parse(text ?? '') as Partial<Shape>;
+    if (width(obsDim) && width(actions) && Array.isArray(hidden) && hidden.length > 0 && hidden.every(width))
+      return { obsDim, hidden, actions, gaussian: gaussian === true, separate: separate === true } as Shape;
+  } catch {
+    // not JSON: the same refusal
+  }
+  throw new RangeError(`policy: expected a network's shape in the metadata, got ${text ?? 'none'}`);
+}
