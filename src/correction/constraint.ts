@@ -1,0 +1,36 @@
+import { environment } from '../contract/environments.ts';
+import type { Rule } from '../contract/scenarios.ts';
+import { compileRules } from '../contract/spec.ts';
+import { inMargin, sampleOutside, sampleRegion, toxicMask } from '../envs/constraint.ts';
+import type { Stream } from '../math/rng/threefry.ts';
+
+/** T(s) and S_f of a scenario, ready to compute with; all a data-free strategy may know of the world. */
+export interface Constraint {
+  readonly obsDim: number;
+  /** Number of actions. */
+  readonly actions: number;
+  /** Bit mask of T(s) for row `row` of `obs`; 0 outside S_f. */
+  readonly toxic: (obs: Float32Array, row: number) => number;
+  /** Row lies outside S_f and its margin. */
+  readonly outside: (obs: Float32Array, row: number) => boolean;
+  /** `rows` states uniform over S_f within the box, into `out`. */
+  readonly sampleRegion: (rng: Stream, out: Float32Array, rows: number) => void;
+  /** `rows` states uniform over the box outside S_f and its margin. */
+  readonly sampleOutside: (rng: Stream, out: Float32Array, rows: number) => void;
+}
+
+/** `regionMargin` is a share of the box per dimension. */
+export function makeConstraint(environmentId: string, rules: readonly Rule[], regionMargin: number): Constraint {
+  const { observation, actions } = environment(environmentId);
+  const obsDim = observation.length;
+  const compiled = compileRules(environmentId, rules);
+  const margin = Float32Array.from(observation, ({ low, high }) => regionMargin * (high - low));
+  return {
+    obsDim,
+    actions: actions.length,
+    toxic: (obs, row) => toxicMask(compiled, obs, row, obsDim),
+    outside: (obs, row) => !inMargin(compiled, obs, row, obsDim, margin),
+    sampleRegion: (rng, out, rows) => sampleRegion(compiled, observation, rng, out, rows),
+    sampleOutside: (rng, out, rows) => sampleOutside(compiled, margin, observation, rng, out, rows),
+  };
+}

@@ -1,0 +1,124 @@
+import type { Cost } from '../../contract/rows.ts';
+import type { CollectOptions } from '../../contract/strategies.ts';
+import { encodeTensors } from '../../math/safetensors.ts';
+import { type Play, playEpisodes } from '../../ppo/episodes.ts';
+import type { Constraint } from '../constraint.ts';
+import { pick, type States } from '../states.ts';
+
+/** Recorded pairs (s, a) with a in T(s). Shapes: obs [count, obsDim], the rest [count]. */
+export interface ForgetSet extends States {
+  readonly action: Int32Array;
+  readonly weight: Float32Array;
+  /** Provenance: the episode of the collection and the step in it. */
+  readonly episode: Int32Array;
+  readonly step: Int32Array;
+}
+
+/** Recorded states apart from those used for correcting: of other episodes, so that they are nobody's neighbours. */
+export interface Held {
+  readonly region: States;
+  readonly outside: States;
+}
+
+/** Phase 1: everything recorded of the base before it is corrected. */
+export interface Identified {
+  readonly forget: ForgetSet;
+  readonly retain: States;
+  /** For choosing a checkpoint. */
+  readonly validation: Held;
+  /** For every metric, and for nothing else. */
+  readonly heldOut: Held;
+  readonly steps: number;
+  readonly regionSteps: number;
+  readonly violatingSteps: number;
+  readonly cost: Cost;
+}
+
+/**
+ * Plays the base with sampled actions and sorts what it met by the constraint: violating pairs, states outside S_f and its margin.
+ * Split by episode: the first 60 % correct, the next 20 % validate, the last 20 % are held out.
+ * Where there are more than the limits allow, every k-th is kept.
+ */
+export function identify(
+  play: Omit<Play, 'mode' | 'visit'>,
+  constraint: Constraint,
+  maxSteps: number,
+  options: CollectOptions,
+): Identified {
+  const { obsDim, toxic, outside } = constraint;
+  const episodes = play.streams.length;
+  const obs = new Float32Array(episodes * maxSteps * obsDim);
+  const actions = new Int32Array(episodes * maxSteps);
+  const { lengths } = playEpisodes({
+    ...play,
+    mode: 'sampled',
+    visit: (episode, step, from, action) => {
+      const at = episode * maxSteps + step;
+      for (let d = 0; d < obsDim; d++) obs[at * obsDim + d] = from[episode * obsDim + d]!;
+      actions[at] = action;
+    },
+  });
+
+  const steps = lengths.reduce((sum, x) => sum + x, 0);
+  let regionSteps = 0;
+  let violatingSteps = 0;
+  const found = [0, 1, 2].map(() => ({ region: [] as number[], outside: [] as number[], violating: [] as number[] }));
+  for (let e = 0; e < episodes; e++) {
+    const part = found[e < Math.floor(0.6 * episodes) ? 0 : e < Math.floor(0.8 * episodes) ? 1 : 2]!;
+    for (let t = 0; t < lengths[e]!; t++) {
+      const at = e * maxSteps + t;
+      const forbidden = toxic(obs, at);
+      if (forbidden !== 0) {
+        regionSteps++;
+        part.region.push(at);
+        if ((forbidden >>> actions[at]!) & 1) {
+          violatingSteps++;
+          part.violating.push(at);
+        }
+      } else if (outside(obs, at)) part.outside.push(at);
+    }
+  }
+
+  const states = (indices: number[]): States => ({ obs: pick(obs, obsDim, indices), count: indices.length });
+  const held = (part: (typeof found)[number]): Held => ({
+    region: states(thin(part.region, options.retainStates)),
+    outside: states(thin(part.outside, options.retainStates)),
+  });
+  const pairs = thin(found[0]!.violating, options.forgetPairs);
+  return {
+    forget: {
+      ...states(pairs),
+      action: Int32Array.from(pairs, (at) => actions[at]!),
+      weight: new Float32Array(pairs.length).fill(1),
+      episode: Int32Array.from(pairs, (at) => Math.floor(at / maxSteps)),
+      step: Int32Array.from(pairs, (at) => at % maxSteps),
+    },
+    retain: states(thin(found[0]!.outside, options.retainStates)),
+    validation: held(found[1]!),
+    heldOut: held(found[2]!),
+    steps,
+    regionSteps,
+    violatingSteps,
+    cost: { gradientSteps: 0, environmentSteps: steps, samples: 0 },
+  };
+}
+
+/** At most `limit` of `items`, evenly spread, in order. */
+export function thin(items: readonly number[], limit: number): number[] {
+  if (items.length <= limit) return [...items];
+  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)]!);
+}
+
+/** The forget set as a file: pairs, weights, provenance. */
+export function encodeForgetSet({ obs, count, action, weight, episode, step }: ForgetSet): Uint8Array {
+  return encodeTensors(
+    {
+      obs: { shape: [count, count > 0 ? obs.length / count : 0], data: obs },
+      action: { shape: [count], data: action },
+      weight: { shape: [count], data: weight },
+      episode: { shape: [count], data: episode },
+      step: { shape: [count], data: step },
+    },
+    { format: 'spc-forget-1' },
+  );
+}

@@ -1,0 +1,45 @@
+import { logSoftmax } from '../math/categorical.ts';
+import { exp } from '../math/elementary.ts';
+import type { Floats, Network } from '../math/engine.ts';
+import type { Constraint } from './constraint.ts';
+import type { Held } from './identify/rules.ts';
+import { mean, outputs, toxicProbabilities } from './states.ts';
+
+/**
+ * Keeps the best checkpoint by validation selectivity, on states no metric will see:
+ *   (1 − p̄_k/p̄_0) · (1 − mean TV(π0, π_k) outside the region);   of equals, the later one.
+ */
+export function makeSelection(validation: Held, constraint: Constraint, base: Network) {
+  const before = mean(toxicProbabilities(base, validation.region, constraint.toxic)) ?? 0;
+  const reference = outputs(base, validation.outside);
+  let best = { selectivity: -Infinity, step: 0, params: undefined as Floats | undefined };
+  return {
+    offer(step: number, network: Network): void {
+      const now = mean(toxicProbabilities(network, validation.region, constraint.toxic)) ?? 0;
+      const forgotten = before > 0 ? 1 - now / before : 1;
+      const selectivity = forgotten * (1 - meanTotalVariation(network, validation, reference.logits));
+      if (selectivity < best.selectivity) return;
+      best = { selectivity, step, params: network.get() };
+    },
+    /** The step of the best one so far; its parameters go into `network`. */
+    restore(network: Network): number {
+      if (best.params) network.set(best.params);
+      return best.step;
+    },
+  };
+}
+
+/** mean ½ Σ_a |π0(a|s) − π(a|s)| over the validation states outside the region; 0 if there are none. */
+function meanTotalVariation(network: Network, { outside }: Held, reference: Float64Array): number {
+  const { actions } = network.shape;
+  const now = outputs(network, outside).logits;
+  const p = new Float64Array(actions);
+  const p0 = new Float64Array(actions);
+  let sum = 0;
+  for (let i = 0; i < outside.count; i++) {
+    logSoftmax(now, i * actions, actions, 0, p);
+    logSoftmax(reference, i * actions, actions, 0, p0);
+    for (let a = 0; a < actions; a++) sum += 0.5 * Math.abs(exp(p[a]!) - exp(p0[a]!));
+  }
+  return outside.count > 0 ? sum / outside.count : 0;
+}

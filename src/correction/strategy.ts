@@ -1,0 +1,54 @@
+import type { Observe } from '../contract/observe.ts';
+import type { PpoOptions } from '../contract/ppo.ts';
+import type { Cost } from '../contract/rows.ts';
+import type { VecEnv } from '../envs/vecenv.ts';
+import type { Engine, Network } from '../math/engine.ts';
+import type { Stream } from '../math/rng/threefry.ts';
+import type { Policy } from '../ppo/policy.ts';
+import type { ActionMask, TrainInput } from '../ppo/train.ts';
+import type { Constraint } from './constraint.ts';
+import type { Identified } from './identify/rules.ts';
+
+/** What every strategy is given. `base` must stay untouched. */
+export interface BoundsInput {
+  readonly base: Policy;
+  readonly constraint: Constraint;
+  /** Gradient steps at which `checkpoint` is to be called, the first and the last included. */
+  readonly checkpoints: (steps: number) => readonly number[];
+  /** Measures the forget and return curves; changes nothing but the network's last `forward`. */
+  readonly checkpoint: (step: number, network: Network) => void;
+}
+
+/** Also what was recorded of the base. Held-out states are not among it. */
+export interface StatesInput extends BoundsInput {
+  readonly recorded: Pick<Identified, 'forget' | 'retain' | 'validation'>;
+}
+
+/** Also the world itself. */
+export interface EnvironmentInput extends StatesInput {
+  readonly ppo: PpoOptions;
+  /** `n` worlds for training, each from its own stream. */
+  readonly makeWorld: (n: number) => VecEnv;
+  readonly trainingStreams: Pick<TrainInput, 'action' | 'shuffle'> & { readonly init: Stream };
+}
+
+export interface Corrected {
+  readonly policy: Policy;
+  readonly cost: Cost;
+  /** The gradient step whose policy is returned. */
+  readonly checkpoint: number;
+  /** Actions that are masked out at inference. */
+  readonly mask?: ActionMask;
+}
+
+type Correct<Input, Options> = (input: Input, options: Options, engine: Engine, rng: Stream, observe: Observe) => Corrected;
+
+/**
+ * How to correct, as a value. `needs` says what it may see, and the type gives it nothing else.
+ * Adding one is one file here and one line in index.ts (and its options in contract/strategies.ts).
+ */
+export type Strategy<Options = never> = { readonly name: string; readonly source: string } & (
+  | { readonly needs: 'nothing' | 'bounds'; readonly correct: Correct<BoundsInput, Options> }
+  | { readonly needs: 'states'; readonly correct: Correct<StatesInput, Options> }
+  | { readonly needs: 'environment'; readonly correct: Correct<EnvironmentInput, Options> }
+);
