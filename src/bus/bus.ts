@@ -1,0 +1,58 @@
+import type { FileKind, Job, JobResult } from '../contract/job.ts';
+
+/**
+ * What coordinator and agents say to each other. Two implementations: in one process (local.ts) and, later, JetStream.
+ * The bus is a cache of work, never the record: it may forget everything at any time, and the coordinator fills it again.
+ */
+
+/** Bytes under the SHA-256 of their content. */
+export interface Files {
+  /** Returns the digest. Idempotent. */
+  put(kind: FileKind, bytes: Uint8Array): Promise<string>;
+  /** Throws when it is not there, or is not what its name says. */
+  get(kind: FileKind, digest: string): Promise<Uint8Array>;
+  has(kind: FileKind, digest: string): Promise<boolean>;
+}
+
+/** A finished job on its way to the coordinator, which acknowledges it once the row is on disk; before that it may come again. */
+export interface Delivery {
+  readonly result: JobResult;
+  ack(): Promise<void>;
+}
+
+/** `exists`: somebody was first, with the same row. `conflict`: with another row, so the same spec gave other bytes. */
+export type Completion = 'stored' | 'exists' | 'conflict';
+
+/** A job that is ours for `leaseMs`, and for so long again after every `extend`. */
+export interface Lease {
+  readonly job: Job;
+  /** How often the job was handed out, this time included. Counted by the bus: it forgets with it. */
+  readonly attempt: number;
+  /** False when the lease was lost: the job may be running elsewhere, and all that is left to say is `complete`. */
+  extend(): Promise<boolean>;
+  /** The first writer wins. The files that the row speaks of must have been put before. */
+  complete(result: JobResult): Promise<Completion>;
+  /** Gives the job back, to be handed out at once. Does nothing when the lease was lost. */
+  release(reason: string): Promise<void>;
+}
+
+export interface CoordinatorBus {
+  readonly files: Files;
+  /** False when a job of that id is there already: waiting, leased, or finished and not yet acknowledged. */
+  enqueue(job: Job): Promise<boolean>;
+  /** Ids of the jobs that are there. What was enqueued, has no row and is not among them was lost. */
+  queued(): Promise<ReadonlySet<string>>;
+  /** Every result that was not acknowledged, then those that come, until `close`. One reader at a time. */
+  results(): AsyncIterable<Delivery>;
+  /** Ends `results` once what is finished was delivered, and every `next`. */
+  close(): Promise<void>;
+}
+
+export interface AgentBus {
+  readonly files: Files;
+  readonly leaseMs: number;
+  /** Nothing will come any more: `next` gives null without waiting. */
+  readonly closed: boolean;
+  /** One job for one free slot, or null after `waitMs` or when the bus was closed. Nothing is fetched ahead. */
+  next(waitMs: number): Promise<Lease | null>;
+}

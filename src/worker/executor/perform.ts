@@ -1,0 +1,128 @@
+import { performance } from 'node:perf_hooks';
+import { AbortedError, DivergedError, RefusedError } from '../../contract/errors.ts';
+import { failureRow, type Job } from '../../contract/job.ts';
+import type { Observe, Phase } from '../../contract/observe.ts';
+import type { BaseRow, Failure, TrialRow } from '../../contract/rows.ts';
+import type { BaseSpec, EngineName, TrialSpec } from '../../contract/spec.ts';
+import type { Engine } from '../../math/engine.ts';
+import { type Answer, cells, type Facts, type Finished, type SelfTest, type Work } from './protocol.ts';
+
+/** What a thread can do: the pure functions of jobs.ts, or those of a test. */
+export interface Jobs {
+  makeEngine(name: EngineName): Engine;
+  trainBase(spec: BaseSpec, engine: Engine, observe: Observe): { row: BaseRow; policy: Uint8Array };
+  runTrial(
+    spec: TrialSpec,
+    base: { row: BaseRow; policy: Uint8Array },
+    engine: Engine,
+    observe: Observe,
+  ): { row: TrialRow; policy: Uint8Array; forgetSet: Uint8Array };
+}
+
+/**
+ * The function that runs in a Piscina thread. Here, and nowhere else, an exception becomes a `Failure` row:
+ * its message goes into the row, its stack into provenance. What kills the thread cannot be caught here: see pool.ts.
+ */
+export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | string {
+  const engines = new Map<EngineName, Engine>();
+  const engineOf = (name: EngineName): Engine => {
+    const engine = engines.get(name) ?? jobs.makeEngine(name);
+    engines.set(name, engine);
+    return engine;
+  };
+  return (task) => {
+    if ('selfTest' in task) return engineOf('wasm').version;
+    const shared = new Int32Array(task.cells);
+    Atomics.store(shared, cells.started, 1);
+    const watch = stopwatch(shared);
+    const startedAt = new Date().toISOString();
+    const start = performance.now();
+    const { job } = task;
+    let engine = '';
+    const facts = (): Facts => ({
+      node: process.version,
+      engine,
+      startedAt,
+      wallMs: round(performance.now() - start),
+      phasesMs: watch.phasesMs(),
+    });
+    try {
+      const chosen = engineOf(job.kind === 'base' ? job.spec.engine : job.spec.base.engine);
+      engine = `${chosen.name} ${chosen.version}`;
+      const done = compute(jobs, job, task.policy, chosen, watch.observe);
+      return { ...done, facts: facts() };
+    } catch (error) {
+      if (error instanceof AbortedError) return 'aborted';
+      return { row: failureRow(job, failureOf(error)), files: [], facts: { ...facts(), stack: stackOf(error) } };
+    }
+  };
+}
+
+function compute(jobs: Jobs, job: Job, policy: Uint8Array | null, engine: Engine, observe: Observe): Omit<Finished, 'facts'> {
+  if (job.kind === 'base') {
+    const made = jobs.trainBase(job.spec, engine, observe);
+    return { row: made.row, files: [['policies', made.policy]] };
+  }
+  if (!policy) throw new TypeError(`trial ${job.id}: expected the policy of its base, got none`);
+  const made = jobs.runTrial(job.spec, { row: job.base, policy }, engine, observe);
+  return {
+    row: made.row,
+    files: [
+      ['policies', made.policy],
+      ['forget', made.forgetSet],
+    ],
+  };
+}
+
+/** The message alone: it must be the same bytes wherever the job fails. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof DivergedError) return { kind: 'diverged', message: error.message };
+  if (error instanceof RefusedError) return { kind: 'refused', message: error.message };
+  return { kind: 'bug', message: error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}` };
+}
+
+/** The folder of the compiled project is cut out of the paths: where a clone lies is nobody's business. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  const root = new URL('../../', import.meta.url);
+  const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? error.cause.message}` : '';
+  return `${error.stack ?? error.message}${cause}`.replaceAll(root.href, '').replaceAll(root.pathname, '');
+}
+
+const round = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+/** Times the phases: what is inside a nested phase is charged to that one alone. */
+export function stopwatch(
+  shared: Int32Array,
+  now: () => number = () => performance.now(),
+): { observe: Observe; phasesMs(): Record<string, number> } {
+  const spent = new Map<Phase, number>();
+  const open: Phase[] = [];
+  let since = now();
+  const charge = (): void => {
+    const at = now();
+    const phase = open.at(-1);
+    if (phase) spent.set(phase, (spent.get(phase) ?? 0) + at - since);
+    since = at;
+  };
+  return {
+    observe: {
+      phase: (name, work) => {
+        charge();
+        open.push(name);
+        try {
+          return work();
+        } finally {
+          charge();
+          open.pop();
+        }
+      },
+      progress: (done, total) => {
+        if (Atomics.load(shared, cells.abort) !== 0) throw new AbortedError('the work was asked to stop');
+        Atomics.store(shared, cells.done, done);
+        Atomics.store(shared, cells.total, total);
+      },
+    },
+    phasesMs: () => Object.fromEntries([...spent].map(([phase, ms]) => [phase, round(ms)])),
+  };
+}

@@ -1,0 +1,6 @@
+import { makeEngine } from '../../math/engines/index.ts';
+import { runTrial, trainBase } from '../jobs.ts';
+import { makeThread } from './perform.ts';
+
+/** What runs in every Piscina thread. */
+export default makeThread({ makeEngine, trainBase, runTrial });

@@ -1,0 +1,138 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Job, TrainedRow } from '../../src/contract/job.ts';
+import type { PoolOptions } from '../../src/worker/executor/pool.ts';
+import type { Finished } from '../../src/worker/executor/protocol.ts';
+import { brokenThread, ExecutorPool, fakeThread, sleepyThread } from './compiled.ts';
+import { baseJob, baseSpec, type Deed, trialJob, trialSpec } from './fake/specs.ts';
+
+type Pool = InstanceType<typeof ExecutorPool>;
+const pools: Pool[] = [];
+const warnings: string[] = [];
+const make = (options: Partial<PoolOptions> = {}): Pool => {
+  const pool = new ExecutorPool({ slots: 2, memoryMb: 64, threadModule: fakeThread, warn: (m) => warnings.push(m), ...options });
+  pools.push(pool);
+  return pool;
+};
+afterEach(() => {
+  for (const pool of pools.splice(0)) pool.stop();
+  warnings.length = 0;
+});
+
+const marker = (): string => join(mkdtempSync(join(tmpdir(), 'spc-')), 'marker');
+let base: { row: TrainedRow; policy: Uint8Array };
+const trained = async (pool: Pool): Promise<typeof base> => {
+  const { row, files } = await pool.run(baseJob(baseSpec(1)), null);
+  base = { row: row as TrainedRow, policy: files[0]![1] };
+  return base;
+};
+const run = (pool: Pool, deed: Deed, strategy = 'none', wallMs: number | null = null): Promise<Finished> =>
+  pool.run(trialJob(trialSpec(baseSpec(1), strategy, deed), base.row, wallMs), base.policy);
+const failure = ({ row }: Finished) => (row.ok ? null : row.failure);
+
+describe('ExecutorPool.run(job)', () => {
+  it('gives back the row, the files and, apart from them, times by phase', async () => {
+    const pool = make();
+    await trained(pool);
+    const done = await run(pool, { spinMs: 30 });
+    expect(done.row.ok).toBe(true);
+    expect(done.files.map(([kind]) => kind)).toEqual(['policies', 'forget']);
+    expect(done.facts.engine).toBe('wasm fake-1');
+    expect(done.facts.phasesMs['correct']).toBeGreaterThanOrEqual(30);
+    expect(done.facts.wallMs).toBeGreaterThanOrEqual(30);
+    expect(Object.keys(done.row).sort()).toEqual(['base', 'id', 'ok', 'result', 'spec']);
+  });
+
+  it('makes a Failure row of what a job throws: its message in the row, its stack beside it', async () => {
+    const pool = make();
+    await trained(pool);
+    const done = await Promise.all((['nan', 'refuse', 'bug'] as const).map((deed) => run(pool, { do: deed })));
+    expect(done.map(failure)).toEqual([
+      { kind: 'diverged', message: 'loss: expected a finite number, got NaN at step 7' },
+      { kind: 'refused', message: 'forget set: expected 256 pairs, got 3' },
+      { kind: 'bug', message: 'TypeError: x is not a function' },
+    ]);
+    expect(done[2]!.facts.stack).toMatch(/jobs\.mjs.*caused by Error: the reason/s);
+    expect(done[2]!.row).not.toHaveProperty('facts');
+  });
+
+  it('loses a thread with one job, and nothing else: once more, then `crashed`', async () => {
+    const pool = make();
+    await trained(pool);
+    const pid = pool.pid;
+    const [dead, once, beside] = await Promise.all([
+      run(pool, { do: 'exit' }),
+      run(pool, { do: 'exit', marker: marker() }),
+      run(pool, { spinMs: 300 }),
+    ]);
+    expect(failure(dead)).toEqual({ kind: 'crashed', message: 'its thread or its process died with it, 2 times' });
+    expect(once.row.ok).toBe(true);
+    expect(beside.row.ok).toBe(true);
+    expect(pool.pid).toBe(pid);
+  });
+
+  it('calls exhausted memory a limit, whether the thread or the process died of it', async () => {
+    const pool = make();
+    await trained(pool);
+    const done = await run(pool, { do: 'heap' });
+    expect(failure(done)).toEqual({ kind: 'limit', message: 'memory: more than 64 MB of heap' });
+    expect((await run(pool, {})).row.ok).toBe(true);
+  });
+
+  it.each(['sulk', 'hang'] as const)('stops a job at its wall limit, in words or by force (%s)', async (deed) => {
+    const pool = make();
+    await trained(pool);
+    const [done, beside] = await Promise.all([run(pool, { do: deed }, 'none', 200), run(pool, { spinMs: 1500 })]);
+    expect(failure(done)).toEqual({ kind: 'limit', message: 'wall: more than 0.2 s' });
+    expect(beside.row.ok).toBe(true);
+  });
+
+  it('starts a new executor when one dies, and retries those that were on it one by one', async () => {
+    const pool = make();
+    await trained(pool);
+    const pid = pool.pid;
+    const [killer, innocent, late] = await Promise.all([
+      run(pool, { do: 'kill', marker: marker(), spinMs: 50 }),
+      run(pool, { spinMs: 200 }),
+      run(pool, { spinMs: 10 }),
+    ]);
+    expect([killer, innocent, late].every((d) => d.row.ok)).toBe(true);
+    expect(pool.pid).not.toBe(pid);
+    expect(warnings).toEqual(['the executor process died (signal SIGKILL); 2 job(s) again, one by one']);
+  });
+
+  it('gives a job up that kills the executor alone, twice; its neighbour of the first death is not blamed', async () => {
+    const pool = make();
+    await trained(pool);
+    const [killer, innocent] = await Promise.all([run(pool, { do: 'kill', spinMs: 50 }), run(pool, { spinMs: 200 })]);
+    expect(failure(killer)).toEqual({ kind: 'crashed', message: 'its thread or its process died with it, 2 times' });
+    expect(killer.facts.stack).toContain('executor died (signal SIGKILL) with 2 job(s) on it');
+    expect(innocent.row.ok).toBe(true);
+    expect(warnings).toHaveLength(3);
+  });
+
+  it('rejects when no executor starts, with what it said', async () => {
+    const pool = make({ threadModule: brokenThread, startMs: 5_000 });
+    const job: Job = baseJob(baseSpec(1));
+    await expect(Promise.all([pool.run(job, null), pool.run(job, null)])).rejects.toThrow(
+      /does not start \(exit code 1, 3 times\).*this module does not load/s,
+    );
+  });
+
+  it('rejects when threads do not answer the self-test in time', async () => {
+    const pool = make({ threadModule: sleepyThread, startMs: 300 });
+    await expect(pool.run(baseJob(baseSpec(1)), null)).rejects.toThrow(/does not start.*no answer to the self-test within 300 ms/s);
+  });
+
+  it('rejects what runs and what waits when it is stopped', async () => {
+    const pool = make({ slots: 1 });
+    await trained(pool);
+    const [running, waiting] = [run(pool, { do: 'hang' }), run(pool, {})];
+    setTimeout(() => pool.stop(), 100);
+    await expect(running).rejects.toThrow('the executor was stopped');
+    await expect(waiting).rejects.toThrow('the executor was stopped');
+    await expect(run(pool, {})).rejects.toThrow('the executor was stopped');
+  });
+});

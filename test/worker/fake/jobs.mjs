@@ -1,0 +1,139 @@
+/**
+ * Jobs that take no time, and jobs that misbehave: what a test asks for stands in the spec.
+ * Rows and files are functions of the spec alone, as those of the real ones.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { DivergedError, RefusedError } from '../../../dist/contract/errors.js';
+import { canonicalJson, contentDigest } from '../../../dist/contract/ids.js';
+import { baseId, trialId } from '../../../dist/contract/spec.js';
+
+const seedOf = (spec) => createHash('sha256').update(canonicalJson(spec)).digest();
+const fileOf = (spec, what) => new Uint8Array(createHash('sha512').update(canonicalJson(spec)).update(what).digest());
+
+const evaluation = (mean) => ({
+  episodes: 100,
+  steps: 50_000,
+  meanReturn: mean,
+  stdReturn: 1,
+  toxicRate: 0.1,
+  occupancy: 0.2,
+  digest: `${mean}`,
+});
+
+export const makeEngine = (name) => ({ name, version: 'fake-1', network: () => undefined });
+
+/** Busy, as real work is: a thread that computes does not wait. */
+export function spin(ms, observe) {
+  const end = performance.now() + ms;
+  for (let i = 0; performance.now() < end; i++) if (i % 1000 === 0) observe.progress(ms - (end - performance.now()), ms);
+}
+
+/** `marker`: misbehaves until that file exists, and makes it. */
+const again = (marker) => {
+  if (marker === undefined) return true;
+  if (existsSync(marker)) return false;
+  writeFileSync(marker, '');
+  return true;
+};
+
+const deeds = {
+  nan: () => {
+    throw new DivergedError('loss: expected a finite number, got NaN at step 7');
+  },
+  refuse: () => {
+    throw new RefusedError('forget set: expected 256 pairs, got 3');
+  },
+  bug: () => {
+    throw new TypeError('x is not a function', { cause: new Error('the reason') });
+  },
+  exit: () => process.exit(3), // of a thread: ends the thread
+  kill: () => process.kill(process.pid, 'SIGKILL'), // the whole executor
+  heap: () => {
+    const hoard = [];
+    for (;;) hoard.push({ a: hoard.length });
+  },
+  hang: () => {
+    for (;;);
+  },
+  sulk: ({ observe }) => {
+    for (let i = 0; ; i++) if (i % 1000 === 0) observe.progress(1, 2);
+  },
+};
+
+function misbehave(correct, observe) {
+  if (correct.spinMs) observe.phase('correct', () => spin(correct.spinMs, observe));
+  if (correct.do && again(correct.marker)) deeds[correct.do]({ observe });
+}
+
+export function trainBase(spec, _engine, observe) {
+  misbehave(spec.options.fake ?? {}, observe);
+  const policy = fileOf(spec, 'policy');
+  const mean = 400 + (seedOf(spec)[0] ?? 0) / 4;
+  const trace = Array.from({ length: 4 }, (_, i) => contentDigest(fileOf(spec, `trace ${i}`)));
+  return {
+    policy,
+    row: {
+      id: baseId(spec),
+      spec,
+      ok: true,
+      result: {
+        policy: contentDigest(policy),
+        environmentSteps: 1000,
+        gradientSteps: 100,
+        returns: { step: [250, 500, 750, 1000], value: [10, 20, null, 40] },
+        trace,
+        greedy: evaluation(mean),
+        sampled: evaluation(mean - 1),
+        random: evaluation(20),
+      },
+    },
+  };
+}
+
+export function runTrial(spec, base, _engine, observe) {
+  misbehave(spec.correct, observe);
+  if (contentDigest(base.policy) !== base.row.result.policy) throw new Error('this is not the policy of the base');
+  const policy = fileOf(spec, 'policy');
+  const forgetSet = fileOf(spec, 'forget');
+  const share = (seedOf(spec)[1] ?? 0) / 255;
+  const cost = { gradientSteps: 500, environmentSteps: 0, samples: 256_000 };
+  return {
+    policy,
+    forgetSet,
+    row: {
+      id: trialId(spec),
+      base: base.row.id,
+      spec,
+      ok: true,
+      result: {
+        acceptance: {
+          accepted: true,
+          reasons: [],
+          greedyReturn: 480,
+          gate: 475,
+          toxicProbability: 0.4,
+          violatingSteps: 900,
+          violatingShare: 0.1,
+          regionShare: 0.2,
+        },
+        fe: share,
+        finalFe: share,
+        worstCase: 0.01,
+        rsi: 1 - share / 10,
+        rsiSampled: 1,
+        retainKl: 0.01,
+        retainValue: 0.1,
+        forgetCurve: { step: [0, 250, 500], value: [0.4, 0.1, 0.01] },
+        returnCurve: { step: [0, 250, 500], value: [480, 470, 475] },
+        greedy: evaluation(470 + share),
+        sampled: evaluation(460),
+        cost: { identify: { gradientSteps: 0, environmentSteps: 50_000, samples: 0 }, correct: cost },
+        checkpoint: 500,
+        policy: contentDigest(policy),
+        forgetSet: contentDigest(forgetSet),
+        trace: [0, 1, 2].map((i) => contentDigest(fileOf(spec, `trace ${i}`))),
+      },
+    },
+  };
+}

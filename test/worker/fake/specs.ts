@@ -1,0 +1,62 @@
+import { evaluateSchema } from '../../../src/contract/evaluate.ts';
+import type { Json } from '../../../src/contract/ids.ts';
+import type { Job, TrainedRow } from '../../../src/contract/job.ts';
+import { ppoSchema } from '../../../src/contract/ppo.ts';
+import { type BaseSpec, baseId, type TrialSpec, trialId } from '../../../src/contract/spec.ts';
+import type { Planned } from '../../../src/coordinator/schedule.ts';
+
+/** What the fake thread does before it answers; see jobs.mjs. */
+export interface Deed {
+  readonly do?: 'nan' | 'refuse' | 'bug' | 'exit' | 'kill' | 'heap' | 'hang' | 'sulk';
+  readonly marker?: string;
+  readonly spinMs?: number;
+}
+
+const plain = (deed: Deed): Readonly<Record<string, Json>> => JSON.parse(JSON.stringify(deed)) as Record<string, Json>;
+
+export const baseSpec = (seed: number, deed?: Deed): BaseSpec => ({
+  environment: 'CartPole-v1',
+  options: deed ? { fake: plain(deed) } : {},
+  ppo: ppoSchema.parse({}),
+  seed,
+  engine: 'wasm',
+});
+
+export const trialSpec = (base: BaseSpec, strategy = 'none', deed: Deed = {}): TrialSpec => ({
+  base,
+  rules: [{ where: { theta: [0.08, null] }, forbid: ['left'] }],
+  strategy,
+  correct: plain(deed),
+  evaluate: evaluateSchema.parse({}),
+  correctionSeed: 0,
+});
+
+export const baseJob = (spec: BaseSpec, wallMs: number | null = null): Job => ({
+  kind: 'base',
+  id: baseId(spec),
+  spec,
+  limits: { wallMs },
+});
+
+export const trialJob = (spec: TrialSpec, base: TrainedRow, wallMs: number | null = null): Job => ({
+  kind: 'trial',
+  id: trialId(spec),
+  spec,
+  base,
+  limits: { wallMs },
+});
+
+/** Seed-major: every arm of seed 1, then of seed 2. */
+export function plan(
+  seeds: number,
+  arms: readonly (readonly [string, Deed])[],
+  baseDeed: (seed: number) => Deed | undefined = () => undefined,
+): Planned[] {
+  return Array.from({ length: seeds }, (_, i) => {
+    const base = baseSpec(i + 1, baseDeed(i + 1));
+    return arms.map(([strategy, deed]) => {
+      const spec = trialSpec(base, strategy, deed);
+      return { id: trialId(spec), baseId: baseId(base), spec };
+    });
+  }).flat();
+}
