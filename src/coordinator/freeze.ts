@@ -1,0 +1,122 @@
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '../contract/errors.ts';
+import { type Numerics, numericsDiff } from '../contract/numerics.ts';
+import type { Sweep } from '../contract/sweep.ts';
+import { exists, writeWhole } from './disk.ts';
+import { parseSweepText } from './load.ts';
+import { diffSweeps, isExtension, type Plan } from './plan.ts';
+
+/** What a results folder belongs to: written at the first run, compared at every other. */
+export interface Frozen {
+  /** The file as it took effect, overrides included. */
+  readonly sweepYaml: string;
+  readonly plan: Plan;
+  readonly numerics: Numerics;
+}
+
+export interface FreezeOptions {
+  readonly extend: boolean;
+  readonly recompute: boolean;
+  /** In words, what makes the sweep that was frozen ask for other trials than the one at hand: `sweepChanges`. */
+  readonly changes: (frozen: Frozen) => readonly string[];
+  readonly warn: (message: string) => void;
+}
+
+/** What changed from a frozen sweep to this one, a line each; the last tells of trials that are no longer wanted. */
+export function sweepChanges(frozen: Frozen, now: Sweep): readonly string[] {
+  let before: Sweep;
+  try {
+    before = parseSweepText(frozen.sweepYaml, 'sweep.yaml').sweep;
+  } catch (error) {
+    return ['the frozen sweep.yaml cannot be read any more:', ...(error instanceof Error ? error.message : String(error)).split('\n')];
+  }
+  const changes = diffSweeps(before, now);
+  if (changes.length === 0) return ['nothing in the file: the defaults of the program are others than then, and so are the trials'];
+  const trials = isExtension(before, now) ? [] : ['some of the trials are no longer wanted; their rows stay, and no table counts them'];
+  return [...changes, ...trials];
+}
+
+const SHOWN = 20;
+
+/**
+ * First run: freezes. Later runs: refuses another plan unless `extend`, other code behind the numbers unless `recompute`,
+ * which moves the old rows aside. Throws ConfigError with the differences.
+ */
+export async function freeze(folder: string, now: Frozen, options: FreezeOptions): Promise<void> {
+  const at = (name: string): string => join(folder, name);
+  const before = await readFrozen(folder);
+  if (before === null) {
+    if ((await exists(at('trials.jsonl'))) || (await exists(at('bases.jsonl')))) {
+      throw new ConfigError(
+        `${folder}: expected plan.json and numerics.json beside the rows, got rows alone; move them away or restore what is missing`,
+      );
+    }
+  } else {
+    if (before.plan.digest !== now.plan.digest) {
+      const changes = options.changes(before);
+      if (!options.extend) {
+        throw new ConfigError(
+          `${folder}: expected the sweep that its rows belong to, got another; run with --extend, or give it another name\n${list(changes)}`,
+        );
+      }
+      options.warn(`${folder}: extended\n${list(changes)}`);
+    }
+    if (options.recompute) await moveAside(folder, before.numerics, now.numerics, options.warn);
+    else if (before.numerics.all !== now.numerics.all) {
+      throw new ConfigError(
+        `${folder}: expected the code that its rows were computed with, got another; run with --recompute (the old rows are moved aside), or use the old code\n${list(numericsDiff(before.numerics, now.numerics))}`,
+      );
+    }
+  }
+  if (before?.sweepYaml !== now.sweepYaml) await writeWhole(at('sweep.yaml'), now.sweepYaml);
+  if (before?.numerics.all !== now.numerics.all) await writeWhole(at('numerics.json'), print(now.numerics));
+  if (JSON.stringify(before?.plan) !== JSON.stringify(now.plan)) await writeWhole(at('plan.json'), print(now.plan));
+}
+
+const print = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
+
+const list = (changes: readonly string[]): string => {
+  const shown = changes.slice(0, SHOWN).map((change) => `  ${change}`);
+  return [...shown, ...(changes.length > SHOWN ? [`  ... and ${changes.length - SHOWN} more`] : [])].join('\n');
+};
+
+/** Null where nothing was frozen yet: plan.json is written last. */
+export async function readFrozen(folder: string): Promise<Frozen | null> {
+  const read = (name: string): Promise<string | null> => readFile(join(folder, name), 'utf8').catch(() => null);
+  const [plan, numerics, sweepYaml] = [await read('plan.json'), await read('numerics.json'), await read('sweep.yaml')];
+  if (plan === null || numerics === null || sweepYaml === null) return null;
+  return {
+    sweepYaml,
+    plan: parse<Plan>(plan, join(folder, 'plan.json')),
+    numerics: parse<Numerics>(numerics, join(folder, 'numerics.json')),
+  };
+}
+
+function parse<T extends object>(text: string, where: string): T {
+  try {
+    const value = JSON.parse(text) as T | null;
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // judged below
+  }
+  throw new ConfigError(
+    `${where}: expected what the first run wrote, got ${JSON.stringify(text.slice(0, 60))}; restore it, or move the folder away`,
+  );
+}
+
+/** Bases stay where they are when the code that trains them is the same and only the code that corrects is another. */
+async function moveAside(folder: string, before: Numerics, now: Numerics, warn: (message: string) => void): Promise<void> {
+  const keepBases = before.base === now.base && before.trial !== now.trial;
+  const names = ['trials.jsonl', ...(keepBases ? [] : ['bases.jsonl', 'provenance.jsonl', 'numerics.json'])];
+  let suffix = 1;
+  while ((await Promise.all(names.map((name) => exists(join(folder, `${name}.${suffix}`))))).some(Boolean)) suffix++;
+  const moved: string[] = [];
+  for (const name of names) {
+    if (!(await exists(join(folder, name)))) continue;
+    await rename(join(folder, name), join(folder, `${name}.${suffix}`));
+    moved.push(name);
+  }
+  if (moved.length > 0)
+    warn(`${folder}: ${moved.join(', ')} moved aside as *.${suffix}${keepBases ? '; bases stay, their code is the same' : ''}`);
+}

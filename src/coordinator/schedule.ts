@@ -1,0 +1,240 @@
+import { hostname } from 'node:os';
+import type { CoordinatorBus } from '../bus/bus.ts';
+import { canonicalJson, shortId } from '../contract/ids.ts';
+import { filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
+import type { BaseRow, Failure } from '../contract/rows.ts';
+import type { TrialSpec } from '../contract/spec.ts';
+import type { Kind, Store } from './store.ts';
+
+/** What the scheduler reads of a planned trial. */
+export interface Planned {
+  readonly id: string;
+  readonly baseId: string;
+  readonly spec: TrialSpec;
+}
+
+export interface ScheduleOptions {
+  /** In the order in which they are wanted: seed-major, so that partial tables are balanced. */
+  readonly trials: readonly Planned[];
+  readonly store: Store;
+  readonly bus: CoordinatorBus;
+  /** At most so many jobs are on the bus: enough that no slot waits, few enough that the order holds. */
+  readonly window: number;
+  readonly numerics: string;
+  readonly limits?: Limits;
+  readonly warn?: (message: string) => void;
+  /** After every row. */
+  readonly onRow?: (result: JobResult) => void;
+  /** How often the bus is asked whether it still has what it was given. */
+  readonly auditMs?: number;
+}
+
+/** What is wanted and what there is of it, trials and bases. */
+export interface Tally {
+  readonly trials: number;
+  readonly bases: number;
+  done: { trial: number; base: number };
+  failed: { trial: number; base: number };
+}
+
+/** Why the trials of a failed base have no numbers. The same words wherever it happens: they are part of a row. */
+export const baseFailed = (base: string, failure: Failure): Failure => ({
+  kind: 'refused',
+  message: `base ${base} ${failure.kind}: ${failure.message}`,
+});
+
+/**
+ * Keeps computing *wanted - rows on disk - queued* and tops up the bus with it, in order. A trial is released when its base's row is there;
+ * when its base failed, its own row says so and nothing is run. Every result is appended, on the disk, and then acknowledged.
+ * In memory: the plan it was given, ids and states; rows pass through.
+ */
+export class Schedule {
+  readonly tally: Tally;
+  readonly #options: ScheduleOptions;
+  readonly #wanted: Readonly<Record<Kind, ReadonlySet<string>>>;
+  /** Indices of trials whose base is on its way. */
+  readonly #waiting = new Map<string, number[]>();
+  /** Indices of trials whose base is there, released but not yet on the bus. */
+  #ready: number[] = [];
+  /** The first trial that was not looked at. */
+  #cursor = 0;
+  /** Jobs that were given to the bus and have no row yet, with the index of the trial that wanted them first. */
+  readonly #queued = new Map<string, number>();
+  /** The base that was read last: the next trial usually wants the same. */
+  #base: BaseRow | null = null;
+  #stopped = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options;
+    const { trials, store } = options;
+    this.#wanted = { trial: new Set(trials.map(({ id }) => id)), base: new Set(trials.map(({ baseId }) => baseId)) };
+    const [all, bases] = [this.#wanted.trial.size, this.#wanted.base.size];
+    this.tally = { trials: all, bases, done: { trial: 0, base: 0 }, failed: { trial: 0, base: 0 } };
+    for (const kind of ['trial', 'base'] as const) for (const id of this.#wanted[kind]) this.#count(kind, store.state(kind, id));
+  }
+
+  get complete(): boolean {
+    return this.tally.done.trial === this.tally.trials && this.tally.done.base === this.tally.bases;
+  }
+
+  /** Resolves when every wanted trial and every base has its row, or after `stop` when the bus has no more results. Then the bus is closed. */
+  async run(): Promise<void> {
+    const { bus, auditMs = 5_000 } = this.#options;
+    let failure: unknown = null;
+    const audit = setInterval(() => {
+      this.#inTurn(() => this.#audit()).catch((error: unknown) => {
+        failure ??= error;
+        void bus.close();
+      });
+    }, auditMs);
+    try {
+      await this.#inTurn(() => this.#topUp());
+      if (this.complete) return;
+      for await (const delivery of bus.results()) {
+        await this.#inTurn(async () => {
+          await this.#take(delivery.result);
+          await delivery.ack();
+          await this.#topUp();
+        });
+        if (this.complete) return;
+      }
+      if (failure !== null) throw failure;
+    } finally {
+      clearInterval(audit);
+      await bus.close();
+    }
+  }
+
+  /** Gives nothing more to the bus. What is finished there is still recorded. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** One thing after the other: files have one writer. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #take(result: JobResult): Promise<void> {
+    const { store, warn = () => {} } = this.#options;
+    const { id } = result.row;
+    if (store.state(result.kind, id) !== undefined) {
+      const there = canonicalJson(await store.row(result.kind, id));
+      if (there !== canonicalJson(result.row))
+        warn(`determinism alarm: ${result.kind} ${id} came again with a different row; the first one stays`);
+      return;
+    }
+    if (!this.#wanted[result.kind].has(id)) {
+      warn(`${result.kind} ${id}: a result that nobody asked for; dropped`);
+      return;
+    }
+    await this.#fetchFiles(result);
+    await this.#append(result);
+    if (result.kind === 'base') this.#release(id);
+  }
+
+  /** A row counts when its files are here too. */
+  async #fetchFiles({ row }: JobResult): Promise<void> {
+    const { store, bus } = this.#options;
+    for (const [kind, digest] of filesOf(row)) {
+      if (!(await store.files.has(kind, digest))) await store.files.put(kind, await bus.files.get(kind, digest));
+    }
+  }
+
+  async #append(result: JobResult): Promise<void> {
+    await this.#options.store.append(result);
+    this.#queued.delete(result.row.id);
+    this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
+    this.#options.onRow?.(result);
+  }
+
+  #count(kind: Kind, state: 'ok' | 'failed' | undefined): void {
+    if (state === undefined) return;
+    this.tally.done[kind]++;
+    if (state === 'failed') this.tally.failed[kind]++;
+  }
+
+  #release(baseId: string): void {
+    this.#ready.push(...(this.#waiting.get(baseId) ?? []));
+    this.#ready.sort((a, b) => a - b);
+    this.#waiting.delete(baseId);
+  }
+
+  async #topUp(): Promise<void> {
+    while (!this.#stopped && this.#queued.size < this.#options.window) {
+      const index = this.#ready.shift() ?? this.#cursor++;
+      const trial = this.#options.trials[index];
+      if (!trial) {
+        this.#cursor = this.#options.trials.length;
+        return;
+      }
+      if (!this.#queued.has(trial.id)) await this.#offer(trial, index);
+    }
+  }
+
+  async #offer(trial: Planned, index: number): Promise<void> {
+    const { store, limits = unlimited } = this.#options;
+    const there = store.state('trial', trial.id) !== undefined;
+    if (store.state('base', trial.baseId) === undefined) {
+      // A base is wanted for itself, too: its cost is half of every overhead.
+      const waiting = this.#waiting.get(trial.baseId) ?? [];
+      if (!there) waiting.push(index);
+      if (this.#waiting.has(trial.baseId)) return;
+      this.#waiting.set(trial.baseId, waiting);
+      await this.#enqueue({ kind: 'base', id: trial.baseId, spec: trial.spec.base, limits }, index);
+      return;
+    }
+    if (there) return;
+    if (this.#base?.id !== trial.baseId) this.#base = await store.row('base', trial.baseId);
+    if (this.#base.ok)
+      await this.#enqueue({ kind: 'trial', id: trial.id, spec: trial.spec, base: this.#base as TrainedRow, limits }, index);
+    else await this.#refuse(trial, baseFailed(trial.baseId, this.#base.failure));
+  }
+
+  async #enqueue(job: Job, index: number): Promise<void> {
+    this.#queued.set(job.id, index);
+    await this.#options.bus.enqueue(job);
+  }
+
+  async #refuse(trial: Planned, failure: Failure): Promise<void> {
+    const { id, baseId, spec } = trial;
+    await this.#append({
+      kind: 'trial',
+      row: { id, base: baseId, spec, ok: false, failure },
+      provenance: {
+        id,
+        kind: 'trial',
+        ok: false,
+        attempt: 0,
+        host: shortId(hostname()).slice(0, 8),
+        cpu: '',
+        node: process.version,
+        engine: '',
+        numerics: this.#options.numerics,
+        startedAt: new Date().toISOString(),
+        wallMs: 0,
+        phasesMs: {},
+      },
+    });
+  }
+
+  /** What the bus lost is offered again: it may forget everything at any time. */
+  async #audit(): Promise<void> {
+    const asked = [...this.#queued];
+    const there = await this.#options.bus.queued();
+    const lost = asked.filter(([id]) => !there.has(id) && this.#queued.has(id));
+    if (lost.length === 0 || this.#stopped) return;
+    this.#options.warn?.(`the bus lost ${lost.length} job(s); they are offered again`);
+    for (const [id, index] of lost) {
+      this.#queued.delete(id);
+      this.#ready.push(index);
+      this.#release(id); // if it was a base
+    }
+    this.#ready.sort((a, b) => a - b);
+    await this.#topUp();
+    if (this.complete) await this.#options.bus.close();
+  }
+}

@@ -1,0 +1,201 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ConfigError } from '../contract/errors.ts';
+import { canonicalJson } from '../contract/ids.ts';
+import { isTransient, type JobResult, type Row } from '../contract/job.ts';
+import type { BaseRow, TrialRow } from '../contract/rows.ts';
+import { DiskFiles, exists, syncFolder, writeWhole } from './disk.ts';
+import { type FreezeOptions, type Frozen, freeze } from './freeze.ts';
+import { Lines, readLines } from './lines.ts';
+import { Lock } from './lock.ts';
+
+/** The two files of rows. */
+export type Kind = 'base' | 'trial';
+const FILE: Readonly<Record<Kind, string>> = { base: 'bases.jsonl', trial: 'trials.jsonl' };
+
+export type State = 'ok' | 'failed';
+
+/**
+ * A results folder: one line per row in bases.jsonl and trials.jsonl, which are the truth. Row by row on the disk before anybody
+ * is told, never rewritten, ids unique. In memory are ids, states and the byte at which a row starts, never the rows.
+ *
+ * Provenance is written before its row, so a row always has one; an id may have several, of which the last counts.
+ *
+ * Failures that are not the trial's fault (`crashed`, `limit`) are taken out of the files when a run opens them, so that they run again and
+ * their ids stay unique; the trials that were refused for such a base go with it. What they were is still in provenance.jsonl.
+ */
+export class Store {
+  readonly folder: string;
+  readonly files: DiskFiles;
+  readonly #lock: Lock;
+  readonly #lines: Readonly<Record<Kind, Lines>>;
+  readonly #provenance: Lines;
+  /** id -> 2 * (byte at which its row starts) + (1 if it is ok). */
+  readonly #rows: Readonly<Record<Kind, Map<string, number>>>;
+
+  #closed = false;
+
+  private constructor(
+    folder: string,
+    lock: Lock,
+    files: DiskFiles,
+    lines: Readonly<Record<Kind, Lines>>,
+    provenance: Lines,
+    rows: Readonly<Record<Kind, Map<string, number>>>,
+  ) {
+    this.folder = folder;
+    this.#lock = lock;
+    this.files = files;
+    this.#lines = lines;
+    this.#provenance = provenance;
+    this.#rows = rows;
+  }
+
+  /** Opens a folder for a run: locked, frozen or compared, repaired. Throws ConfigError where its owner must decide. */
+  static async open(folder: string, frozen: Frozen, options: FreezeOptions): Promise<Store> {
+    const { warn } = options;
+    const isNew = !(await exists(folder));
+    await mkdir(folder, { recursive: true });
+    const lock = await Lock.take(join(folder, '.lock'), warn);
+    try {
+      await freeze(folder, frozen, options);
+      await DiskFiles.prepare(folder);
+      const open = async (name: string): Promise<Lines> => {
+        const lines = await Lines.open(join(folder, name));
+        if (lines.torn > 0) warn(`${lines.path}: the last line was torn (${lines.torn} bytes without a newline); cut off`);
+        return lines;
+      };
+      await Promise.all((await Promise.all(Object.values(FILE).map(open))).map((lines) => lines.close()));
+      await dropTransient(folder, warn);
+      const rows = { base: await index(folder, 'base'), trial: await index(folder, 'trial') };
+      const lines = { base: await open(FILE.base), trial: await open(FILE.trial) };
+      const provenance = await open('provenance.jsonl');
+      await syncFolder(folder);
+      if (isNew) await syncFolder(dirname(folder));
+      return new Store(folder, lock, new DiskFiles(folder, warn), lines, provenance, rows);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Undefined: there is no row. */
+  state(kind: Kind, id: string): State | undefined {
+    const entry = this.#rows[kind].get(id);
+    return entry === undefined ? undefined : entry % 2 === 1 ? 'ok' : 'failed';
+  }
+
+  count(kind: Kind): number {
+    return this.#rows[kind].size;
+  }
+
+  ids(kind: Kind): Iterable<string> {
+    return this.#rows[kind].keys();
+  }
+
+  /** Reads a row back from the disk. Throws RangeError when there is none. */
+  row(kind: 'base', id: string): Promise<BaseRow>;
+  row(kind: Kind, id: string): Promise<Row>;
+  async row(kind: Kind, id: string): Promise<Row> {
+    const entry = this.#rows[kind].get(id);
+    if (entry === undefined) throw new RangeError(`${kind} ${id}: there is no such row`);
+    return JSON.parse(await this.#lines[kind].read(Math.floor(entry / 2))) as Row;
+  }
+
+  /** On the disk when this returns. Throws when the id is there already, and when the disk does not take it: then nothing of it stays. */
+  async append({ kind, row, provenance }: JobResult): Promise<void> {
+    if (this.#rows[kind].has(row.id)) throw new RangeError(`${this.#lines[kind].path}: a row of id ${row.id} is there already`);
+    await this.#provenance.append(canonicalJson(provenance), false);
+    const offset = await this.#lines[kind].append(canonicalJson(row), true);
+    this.#rows[kind].set(row.id, 2 * offset + (row.ok ? 1 : 0));
+  }
+
+  /** Lets the folder go; synchronous, for the way out in a hurry. */
+  release(): void {
+    this.#lock.release();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([this.#lines.base.close(), this.#lines.trial.close(), this.#provenance.close()]);
+    this.release();
+  }
+}
+
+/** A row as it stands in the file, with the byte at which it starts. */
+interface Stored<R> {
+  readonly row: R;
+  readonly text: string;
+  readonly offset: number;
+}
+
+export function readRows(folder: string, kind: 'base'): AsyncGenerator<Stored<BaseRow>>;
+export function readRows(folder: string, kind: 'trial'): AsyncGenerator<Stored<TrialRow>>;
+export function readRows(folder: string, kind: Kind): AsyncGenerator<Stored<Row>>;
+/** The rows of a folder, one after the other, without writing or locking anything. Throws ConfigError for a line that is not a row. */
+export async function* readRows(folder: string, kind: Kind): AsyncGenerator<Stored<Row>> {
+  const path = join(folder, FILE[kind]);
+  for await (const { text, offset, number } of readLines(path)) yield { row: parseRow(text, kind, `${path}:${number}`), text, offset };
+}
+
+function parseRow(text: string, kind: Kind, where: string): Row {
+  const value = parseObject(text);
+  const isRow =
+    value !== null &&
+    typeof value['id'] === 'string' &&
+    typeof value['spec'] === 'object' &&
+    typeof (value['ok'] === true ? value['result'] : value['failure']) === 'object' &&
+    (kind === 'base' || typeof value['base'] === 'string');
+  if (isRow) return value as unknown as Row;
+  const got = text.length > 60 ? `${JSON.stringify(text.slice(0, 60))}...` : JSON.stringify(text);
+  throw new ConfigError(`${where}: expected the row of a ${kind}, got ${got}; delete the line, and the next run computes its row anew`);
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? (value as Record<string, unknown> | null) : null;
+  } catch {
+    return null;
+  }
+}
+
+async function index(folder: string, kind: Kind): Promise<Map<string, number>> {
+  const rows = new Map<string, number>();
+  let number = 0;
+  for await (const { row, offset } of readRows(folder, kind)) {
+    number++;
+    if (rows.has(row.id)) {
+      throw new ConfigError(
+        `${join(folder, FILE[kind])}:${number}: expected every id once, got ${row.id} again; delete one of the two lines`,
+      );
+    }
+    rows.set(row.id, 2 * offset + (row.ok ? 1 : 0));
+  }
+  return rows;
+}
+
+/** Takes out what is to be tried again; a new file in place of the old one, whole or not at all. */
+async function dropTransient(folder: string, warn: (message: string) => void): Promise<void> {
+  const bases = new Set<string>();
+  for await (const { row } of readRows(folder, 'base')) if (!row.ok && isTransient(row.failure)) bases.add(row.id);
+  const trials = new Set<string>();
+  for await (const { row } of readRows(folder, 'trial'))
+    if (!row.ok && (isTransient(row.failure) || bases.has(row.base))) trials.add(row.id);
+  // Trials first: a trial that was refused for a base must not outlive the row that says why.
+  for (const [kind, ids] of [
+    ['trial', trials],
+    ['base', bases],
+  ] as const) {
+    if (ids.size === 0) continue;
+    const kept = readRows(folder, kind);
+    await writeWhole(
+      join(folder, FILE[kind]),
+      (async function* () {
+        for await (const { row, text } of kept) if (!ids.has(row.id)) yield `${text}\n`;
+      })(),
+    );
+    warn(`${join(folder, FILE[kind])}: ${ids.size} row(s) that crashed or met a limit run again`);
+  }
+}

@@ -1,0 +1,466 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/contract/errors.ts';
+import { type Loaded, loadSweep, parseSweepText } from '../../src/coordinator/load.ts';
+
+const good = `# a question
+version: 1
+name: grid
+seeds: 5   # 1..5
+axes:
+  scenario: [cartpole/angle]
+  strategy: [none, tsf]
+ppo:
+  numEnvs: 8
+`;
+
+/** The message, line by line. Anything but a ConfigError is the test's failure. */
+function refusal(text: string, overrides: readonly string[] = []): string[] {
+  try {
+    parseSweepText(text, 'a.yaml', overrides);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+
+/** The good file with one line replaced, or with lines behind it. */
+const change = (line: string, by: string): string => good.replace(line, by);
+const GRID = 'scenario: [cartpole/angle]';
+
+describe('parseSweepText refuses', () => {
+  it.each<[title: string, text: string, message: string | string[]]>([
+    ['nothing', '', 'a.yaml:1:1: expected a sweep, got an empty file; write version, name, seeds and axes, as sweeps/quick.yaml does'],
+    [
+      'comments only',
+      '# x\n',
+      'a.yaml:1:1: expected a sweep, got an empty file; write version, name, seeds and axes, as sweeps/quick.yaml does',
+    ],
+    ['a list', '- 1\n- 2\n', 'a.yaml:1:1: expected a mapping, got [1, 2]'],
+    ['a scalar', 'hello', 'a.yaml:1:1: expected a mapping, got "hello"'],
+    ['an unknown key', `${good}descripton: x\n`, 'a.yaml:10:1 descripton: expected a known key, got descripton; did you mean description?'],
+    [
+      'an unknown nested key',
+      `${good}  numStep: 3\n`,
+      'a.yaml:10:3 ppo.numStep: expected a known key, got numStep; did you mean numSteps?',
+    ],
+    ['a key twice', `${good}name: other\n`, 'a.yaml:10:1 name: expected every key once, got name again; remove one'],
+    ['a nested key twice', `${good}  numEnvs: 4\n`, 'a.yaml:10:3 ppo.numEnvs: expected every key once, got numEnvs again; remove one'],
+    ['a missing key', change('name: grid\n', ''), 'a.yaml:2:1 name: expected text, got nothing; add it'],
+    [
+      'a missing nested key',
+      change('  strategy: [none, tsf]\n', ''),
+      'a.yaml:5:1 axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got nothing; add it',
+    ],
+    [
+      'an underscored number',
+      `${good}  totalTimesteps: 100_000\n`,
+      'a.yaml:10:19 ppo.totalTimesteps: expected an integer >= 1, got "100_000"; YAML 1.2 reads 100_000 as text; write 100000',
+    ],
+    [
+      'a quoted number',
+      `${good}  numSteps: "32"\n`,
+      'a.yaml:10:13 ppo.numSteps: expected an integer >= 1, got "32"; write 32 without quotes',
+    ],
+    ['yes for true', `${good}  annealLr: yes\n`, 'a.yaml:10:13 ppo.annealLr: expected true or false, got "yes"; write true'],
+    ['a number out of range', `${good}  gamma: 1.5\n`, 'a.yaml:10:10 ppo.gamma: expected a number in [0, 1], got 1.5'],
+    ['infinity', `${good}  learningRate: .inf\n`, 'a.yaml:10:17 ppo.learningRate: expected a number > 0, got .inf'],
+    ['an empty section', `${good}correct:\n`, 'a.yaml:10:1 correct: expected a mapping, got null; remove the key or give it a value'],
+    [
+      'a misspelt strategy',
+      change('tsf]', 'tfs]'),
+      'a.yaml:7:20 axes.strategy[1]: expected one of none, retrain, tsf:paper, tsf, got "tfs"; did you mean tsf?',
+    ],
+    [
+      'a misspelt scenario',
+      change('angle]', 'angel]'),
+      'a.yaml:6:14 axes.scenario[0]: expected cartpole/angle or CartPole-v1, got "cartpole/angel"; did you mean cartpole/angle?',
+    ],
+    [
+      'no list',
+      change('[none, tsf]', 'tsf'),
+      'a.yaml:7:13 axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got "tsf"; write [tsf]',
+    ],
+    [
+      'an empty grid',
+      change('[none, tsf]', '[]'),
+      'a.yaml:7:13 axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got []',
+    ],
+    ['a value twice', change('tsf]', 'none]'), 'a.yaml:7:20 axes.strategy[1]: expected every value once, got "none" twice; remove one'],
+    [
+      'a bare environment under a strategy that corrects',
+      change(GRID, 'scenario: [cartpole/angle, CartPole-v1]'),
+      'a.yaml:6:30 axes.scenario[1]: expected a constraint for tsf, got the bare environment CartPole-v1; choose cartpole/angle or none as the only strategy',
+    ],
+    [
+      'a bare environment under retrain',
+      change(GRID, 'scenario: [CartPole-v1]').replace('tsf]', 'retrain]'),
+      'a.yaml:6:14 axes.scenario[0]: expected a constraint for retrain, got the bare environment CartPole-v1; choose cartpole/angle or none as the only strategy',
+    ],
+    [
+      'a parameter that nobody reads',
+      `${good}correct:\n  entropy: 0.1\n`,
+      'a.yaml:11:3 correct.entropy: expected a parameter that a chosen strategy (none, tsf) reads, got entropy; it is read by tsf:paper',
+    ],
+    [
+      'an axis that nobody reads',
+      change('ppo:', '  correct.entropy: [0.1]\nppo:'),
+      'a.yaml:8:3 axes.correct.entropy: expected a parameter that a chosen strategy (none, tsf) reads, got entropy; it is read by tsf:paper',
+    ],
+    [
+      "a strategy's parameter of the wrong type",
+      `${good}correct:\n  steps: 1_000\n`,
+      'a.yaml:11:10 correct.steps: expected an integer >= 1, got "1_000"; YAML 1.2 reads 1_000 as text; write 1000',
+    ],
+    [
+      "a strategy's rule",
+      `${good}correct:\n  worstCase: 300\n`,
+      'a.yaml:11:14 correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+    ],
+    [
+      "a strategy's rule, broken at its default",
+      `${good}correct:\n  steps: 10\n  forgetBatch: 64\n`,
+      'a.yaml:12:16 correct.forgetBatch: expected worstCase not to exceed forgetBatch, got worstCase 128, forgetBatch 64; set correct.worstCase too',
+    ],
+    [
+      'minibatches that do not divide the batch',
+      `${good}  numMinibatches: 6\n`,
+      'a.yaml:10:19 ppo.numMinibatches: expected numMinibatches to divide numEnvs * numSteps, got numMinibatches 6, numEnvs 8, numSteps 2048',
+    ],
+    [
+      'a batch that the default of minibatches does not divide',
+      `${good}  gamma: 0.9\n  numSteps: 9\n`,
+      'a.yaml:11:13 ppo.numSteps: expected numMinibatches to divide numEnvs * numSteps, got numMinibatches 32, numEnvs 8, numSteps 9; set ppo.numMinibatches too',
+    ],
+    [
+      'minibatches of an axis that do not divide the batch',
+      change('ppo:', '  ppo.numMinibatches: [32, 7]\nppo:'),
+      'a.yaml:8:28 axes.ppo.numMinibatches[1]: expected numMinibatches to divide numEnvs * numSteps, got numMinibatches 7, numEnvs 8, numSteps 2048',
+    ],
+    [
+      'a parameter at two places',
+      change('ppo:', '  ppo.numEnvs: [8]\nppo:'),
+      'a.yaml:8:3 axes.ppo.numEnvs: expected a parameter at one place, got it also as ppo.numEnvs; remove one of the two',
+    ],
+    [
+      'what is not there yet',
+      `${good}exclude:\n  - { strategy: tsf }\n`,
+      'a.yaml:10:1 exclude: expected a key that this version knows, got exclude; it belongs to the grammar but is not there yet: remove it',
+    ],
+    [
+      'a grid without end',
+      change('seeds: 5', 'seeds: 1000000'),
+      'a.yaml:5:1 axes: expected a grid of at most 1000000 trials, got 2000000; split the sweep',
+    ],
+    [
+      'more arms than a table has rows',
+      change('ppo:', `  ppo.totalTimesteps: [${Array.from({ length: 5001 }, (_, i) => i + 1)}]\nppo:`),
+      'a.yaml:5:1 axes: expected a grid of at most 10000 arms, got 10002; split the sweep',
+    ],
+    [
+      'an anchor and its alias',
+      'a: &x 1\nb: *x\n',
+      [
+        'a.yaml:1:7 a: expected a value, got the anchor &x; anchors and aliases are not supported: write the value out',
+        'a.yaml:2:4 b: expected the value itself, got the alias *x; anchors and aliases are not supported: write the value out',
+      ],
+    ],
+    [
+      'a merge',
+      '<<: { a: 1 }\n',
+      'a.yaml:1:1 <<: expected a name as key, got a merge; anchors and aliases are not supported: write the value out',
+    ],
+    ['a tag', 'name: !!str 5\n', 'a.yaml:1:13 name: expected a plain value, got the tag tag:yaml.org,2002:str; remove the tag'],
+    ['a key that is no name', '7: x\n', 'a.yaml:1:1: expected a name as key, got 7; put it in quotes'],
+    ['a collection as key', '? [a]\n: b\n', 'a.yaml:1:3: expected a name as key, got "a collection"; put it in quotes'],
+    ['YAML 1.1', '%YAML 1.1\n---\na: 1\n', 'a.yaml:1:1: expected YAML 1.2, got YAML 1.1; remove the %YAML line'],
+    [
+      'two documents',
+      '---\na: 1\n---\nb: 1\n',
+      'a.yaml:3:1: expected YAML, got a syntax error; a file holds one document: remove what follows ---',
+    ],
+    ['a tab', 'a:\n\tb: 1\n', 'a.yaml:2:1: expected YAML, got a syntax error; Tabs are not allowed as indentation'],
+    [
+      'an open bracket',
+      'a: [1\n',
+      'a.yaml:2:1: expected YAML, got a syntax error; Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    ['deep nesting', '['.repeat(100_000), 'a.yaml:1:1: expected at most 200 levels of nesting, got more; a sweep file is flat'],
+    ['deep nesting in blocks', '- '.repeat(50_000), 'a.yaml:1:1: expected at most 200 levels of nesting, got more; a sweep file is flat'],
+    [
+      'an alias bomb',
+      `a: &a [1]\nb: &b [${'*a,'.repeat(9)}*a]\n`,
+      expect.arrayContaining([expect.stringContaining('the anchor &a')]) as unknown as string[],
+    ],
+  ])('parseSweepText(%s)', (_title, text, message) => {
+    expect(refusal(text)).toEqual(typeof message === 'string' ? [message] : message);
+  });
+
+  it('parseSweepText(many mistakes) names them all, in the order of the file', () => {
+    const text = change('seeds: 5', 'seeds: 0').replace(GRID, 'scenario: [CartPole-v1]').replace('numEnvs: 8', 'numEnv: 8');
+    const lines = refusal(`descripton: x\n${text}correct:\n  forgetBatch: 1\n`);
+    expect(lines.map((line) => line.split(': expected')[0])).toEqual([
+      ...[
+        'a.yaml:1:1 descripton',
+        'a.yaml:5:8 seeds',
+        'a.yaml:7:14 axes.scenario[0]',
+        'a.yaml:10:3 ppo.numEnv',
+        'a.yaml:12:16 correct.forgetBatch',
+      ],
+    ]);
+  });
+
+  it('parseSweepText(a hundred mistakes) shows fifty and counts the rest', () => {
+    const lines = refusal(good + Array.from({ length: 100 }, (_, i) => `key${i}: 1\n`).join(''));
+    expect([lines.length, lines.at(-1)]).toEqual([51, 'and 50 more']);
+  });
+
+  it('parseSweepText(CRLF) counts the same lines and columns', () => {
+    expect(refusal(`${good}  gamma: 2\n`.replaceAll('\n', '\r\n'))).toEqual(['a.yaml:10:10 ppo.gamma: expected a number in [0, 1], got 2']);
+  });
+});
+
+describe('parseSweepText accepts', () => {
+  it('parseSweepText(good) is a sweep, and its text untouched', () => {
+    const { sweep, text, file } = parseSweepText(good, 'a.yaml');
+    expect([sweep.name, sweep.seeds, sweep.ppo.numEnvs, text, file]).toEqual(['grid', [1, 2, 3, 4, 5], 8, good, 'a.yaml']);
+  });
+
+  it('parseSweepText(bare environment) is fine when nothing corrects', () => {
+    const { sweep } = parseSweepText(change(GRID, 'scenario: [CartPole-v1]').replace('none, tsf', 'none'), 'a.yaml');
+    expect(sweep.axes.scenario).toEqual(['CartPole-v1']);
+  });
+
+  it('parseSweepText(half a rule in the file, the other half on an axis) is fine', () => {
+    const { sweep } = parseSweepText(change('ppo:\n', '  ppo.numMinibatches: [1, 9]\nppo:\n  numSteps: 9\n'), 'a.yaml');
+    expect(sweep.axes['ppo.numMinibatches']).toEqual([1, 9]);
+  });
+});
+
+describe('overrides', () => {
+  const load = (...overrides: string[]): Loaded => parseSweepText(good, 'a.yaml', overrides);
+
+  it.each([
+    [['seeds=10'], 'seeds', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
+    [['seeds=3,1'], 'seeds', [3, 1]],
+    [['seeds={ from: 7, count: 2 }'], 'seeds', [7, 8]],
+    [['strategy=none,tsf:paper'], 'axes', { scenario: ['cartpole/angle'], strategy: ['none', 'tsf:paper'] }],
+    [['axes.strategy=[none]'], 'axes', { scenario: ['cartpole/angle'], strategy: ['none'] }],
+    [['scenario=CartPole-v1', 'strategy=none'], 'axes', { scenario: ['CartPole-v1'], strategy: ['none'] }],
+    [['correct.steps=100'], 'correct', { steps: 100 }],
+    [['correct={ steps: 7 }'], 'correct', { steps: 7 }],
+    [['name=other'], 'name', 'other'],
+    [['description=a = b'], 'description', 'a = b'],
+    [['report.groupBy=strategy'], 'report', { baseline: 'none', groupBy: ['strategy'] }],
+  ])('parseSweepText(…, %j) sets %s', (overrides, key, value) => {
+    // `report.groupBy` is a list and one name is none: the only one here that needs brackets.
+    const given = overrides.map((o) => (o.startsWith('report') ? o.replace(/=(.*)/, '=[$1]') : o));
+    expect(load(...given).sweep[key as 'name']).toEqual(value);
+  });
+
+  it('parseSweepText(…, overrides) keeps comments, and says what it changed', () => {
+    expect(load('seeds=10', 'strategy=tsf', 'ppo.gamma=0.9', 'correct.steps=3', 'axes.evaluate.episodes=1,2').text).toBe(`# a question
+version: 1
+name: grid
+seeds: 10 # override, was 5; 1..5
+axes:
+  scenario: [cartpole/angle]
+  strategy: [tsf] # override, was [none, tsf]
+  evaluate.episodes: [1, 2] # override
+ppo:
+  numEnvs: 8
+  gamma: 0.9 # override
+correct:
+  steps: 3 # override
+`);
+  });
+
+  it('parseSweepText(its own text) is the same sweep without the overrides', () => {
+    const key = fc.constantFrom(
+      'seeds',
+      'strategy',
+      'ppo.hidden',
+      'ppo.targetKl',
+      'correct.steps',
+      'description',
+      'ppo',
+      'report.groupBy',
+      'axes.ppo.gamma',
+    );
+    const value = fc.constantFrom(
+      '3',
+      '1,2',
+      'none',
+      'none,tsf',
+      '[32, 32]',
+      'null',
+      '0.5',
+      '"a # b"',
+      'a: b',
+      '{ numSteps: 64 }',
+      '[strategy]',
+      "'x'",
+      '|\n  a\n  b',
+    );
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.tuple(key, value), { maxLength: 4, selector: ([k]) => k }), (pairs) => {
+        const overrides = pairs.map(([k, v]) => `${k}=${v}`);
+        if (refusal(good, overrides).length > 0) return;
+        const { sweep, text } = load(...overrides);
+        expect(parseSweepText(text, 'b.yaml').sweep).toEqual(sweep);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each<[string[], string]>([
+    [['seeds'], 'override "seeds": expected key=value, got "seeds"; for example seeds=10 or strategy=none,tsf'],
+    [['=3'], 'override "=3": expected key=value, got "=3"; for example seeds=10 or strategy=none,tsf'],
+    [['seed=3'], 'override "seed=3" seed: expected a known key, got seed; did you mean seeds?'],
+    [['stratgy=tsf'], 'override "stratgy=tsf" stratgy: expected a known key, got stratgy; did you mean axes.strategy?'],
+    [['numEnvs=3'], 'override "numEnvs=3" numEnvs: expected a known key, got numEnvs; did you mean ppo.numEnvs?'],
+    [
+      ['strategy=none,tfs'],
+      'override "strategy=none,tfs" axes.strategy[1]: expected one of none, retrain, tsf:paper, tsf, got "tfs"; did you mean tsf?',
+    ],
+    [['ppo.gama=1'], 'override "ppo.gama=1" ppo.gama: expected a known key, got gama; did you mean gamma?'],
+    [
+      ['ppo.totalTimesteps=100_000'],
+      'override "ppo.totalTimesteps=100_000" ppo.totalTimesteps: expected an integer >= 1, got "100_000"; YAML 1.2 reads 100_000 as text; write 100000',
+    ],
+    [
+      ['ppo.numMinibatches=7'],
+      'override "ppo.numMinibatches=7" ppo.numMinibatches: expected numMinibatches to divide numEnvs * numSteps, got numMinibatches 7, numEnvs 8, numSteps 2048',
+    ],
+    [
+      ['scenario=CartPole-v1'],
+      'override "scenario=CartPole-v1" axes.scenario[0]: expected a constraint for tsf, got the bare environment CartPole-v1; choose cartpole/angle or none as the only strategy',
+    ],
+    [
+      ['seeds='],
+      'override "seeds=" seeds: expected an integer in [1, 1000000] or { from, count } or a list, not empty, of integers >= 0, got null; remove the key or give it a value',
+    ],
+    [['seeds=[1'], 'override "seeds=[1": expected YAML, got a syntax error; Flow sequence must end with a ]'],
+    [
+      ['name=*x'],
+      'override "name=*x": expected the value itself, got the alias *x; anchors and aliases are not supported: write the value out',
+    ],
+    [['seeds=1', 'seeds=2'], 'override "seeds=2" seeds: expected every override once, got seeds again; remove one'],
+    [['seeds.from=3'], 'override "seeds.from=3" seeds: expected a mapping, got 5'],
+    [['ppo.numEnvs.x=3'], 'override "ppo.numEnvs.x=3" ppo.numEnvs: expected a mapping, got 8'],
+    [
+      ['zip=[]'],
+      'override "zip=[]" zip: expected a key that this version knows, got zip; it belongs to the grammar but is not there yet: remove it',
+    ],
+    [
+      [`x=${'['.repeat(100_000)}`],
+      `override "x=${'['.repeat(57)}…": expected at most 200 levels of nesting, got more; a sweep file is flat`,
+    ],
+  ])('parseSweepText(…, %j) is refused', (overrides, message) => {
+    expect(refusal(good, overrides)).toEqual([message]);
+  });
+});
+
+describe('loadSweep', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'load-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const at = (name: string, content: string | Uint8Array): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const message = (file: string): string => {
+    try {
+      loadSweep(file);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+    }
+    return 'no ConfigError';
+  };
+
+  it('loadSweep(sweeps/quick.yaml) is what the README runs', () => {
+    const { sweep } = loadSweep('sweeps/quick.yaml');
+    expect([sweep.name, sweep.axes.strategy, sweep.seeds.length]).toEqual(['quick', ['none', 'retrain', 'tsf:paper', 'tsf'], 5]);
+  });
+
+  it('loadSweep(with a byte order mark) counts columns as an editor does', () => {
+    expect(loadSweep(at('bom.yaml', `\ufeff${good}`)).sweep.name).toBe('grid');
+    const file = at('bom2.yaml', '\ufeffversion: 2');
+    expect(message(file).split('\n')[0]).toBe(`${file}:1:1 name: expected text, got nothing; add it`);
+    expect(message(file)).toContain(`${file}:1:10 version: expected 1, got 2`);
+  });
+
+  it('loadSweep(no file) names the neighbour that was meant', () => {
+    const file = at('grid.yaml', good);
+    expect(message(join(folder, 'gird.yaml'))).toBe(
+      `${join(folder, 'gird.yaml')}: expected a sweep file, got nothing there; did you mean ${file}?`,
+    );
+    expect(message(join(folder, 'grid'))).toBe(`${join(folder, 'grid')}: expected a sweep file, got nothing there; did you mean ${file}?`);
+    expect(message(join(folder, 'none', 'x.yaml'))).toBe(`${join(folder, 'none', 'x.yaml')}: expected a sweep file, got nothing there`);
+  });
+
+  it('loadSweep(what is no text file) is refused', () => {
+    expect(message(folder)).toBe(`${folder}: expected a sweep file, got a directory; name a file in it`);
+    expect(message('/dev/null')).toBe('/dev/null: expected a sweep file, got something that is not a regular file');
+    expect(message('')).toBe('(no name): expected a sweep file, got nothing there');
+    expect(message('a\0b')).toContain('expected a readable file, got ERR_INVALID_ARG_VALUE');
+    const binary = at('b.yaml', new Uint8Array([0x6e, 0xff, 0xfe]));
+    expect(message(binary)).toBe(`${binary}: expected UTF-8 text, got other bytes; save the file as UTF-8`);
+    const large = at('l.yaml', '#'.repeat(300_000));
+    expect(message(large)).toBe(`${large}: expected a file of at most 256 KiB, got 293 KiB; split the sweep`);
+  });
+});
+
+const RUNS = 300;
+
+describe('whatever comes', () => {
+  const survives = (text: string, overrides: readonly string[]): void => {
+    const lines = refusal(text, overrides); // throws what is not a ConfigError
+    for (const line of lines) expect(line).toMatch(/^(a\.yaml:\d+:\d+|override "|and \d+ more)/);
+  };
+
+  it('parseSweepText(any text) is a sweep or a ConfigError', () => {
+    const yamlish = fc.array(
+      fc.constantFrom(...'abc:-[]{},&*!|>%@#?"\'\\\n\t 01_.~<'.split(''), '\n  ', ': ', '- ', 'axes', 'seeds', '\u2028', '\ud800'),
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          yamlish.map((parts) => parts.join('')),
+        ),
+        fc.array(fc.string(), { maxLength: 2 }),
+        survives,
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('parseSweepText(a file with pieces cut, doubled or swapped) is a sweep or a ConfigError', () => {
+    const text = `${good}correct: { steps: 10 }\nreport: { baseline: none, groupBy: [strategy] }\nevaluate:\n  episodes: 3\n`;
+    const cut = fc.tuple(
+      fc.nat(text.length),
+      fc.nat(12),
+      fc.constantFrom('', ' ', '\n', ':', '[', '}', 'null', '-1', '&a', '*a', '"', '1e999', '.nan', '\t', '<<'),
+    );
+    const overrides = fc.array(
+      fc.tuple(fc.constantFrom('seeds', 'axes', 'axes.strategy', 'ppo', 'correct.steps', 'ppo.hidden', 'report', '__proto__'), fc.string()),
+      {
+        maxLength: 2,
+      },
+    );
+    fc.assert(
+      fc.property(fc.array(cut, { minLength: 1, maxLength: 4 }), overrides, (cuts, given) => {
+        const mutated = cuts.reduce((t, [at, length, insert]) => t.slice(0, at) + insert + t.slice(at + length), text);
+        survives(
+          mutated,
+          given.map(([key, value]) => `${key}=${value}`),
+        );
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});

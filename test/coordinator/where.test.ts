@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/contract/errors.ts';
+import { explainEmpty, parseWhere, type Subject } from '../../src/coordinator/where.ts';
+import { baseSpec, trialSpec } from '../worker/fake/specs.ts';
+
+const subjects: Subject[] = [1, 2, 3, 12].flatMap((seed) =>
+  ['none', 'tsf', 'tsf:paper'].map((strategy): Subject => {
+    const spec = {
+      ...trialSpec(baseSpec(seed), strategy),
+      correct: { steps: strategy === 'none' ? 0 : 500, annealLr: strategy === 'tsf' },
+    };
+    return { id: `${strategy.length}${seed}`, scenario: 'cartpole/angle', state: seed === 3 ? 'failed' : 'ok', spec };
+  }),
+);
+const select = (text: string): string[] => {
+  const terms = parseWhere(text);
+  return subjects.filter((s) => terms.every((t) => t.matches(s))).map((s) => `${s.spec.strategy} ${s.spec.base.seed}`);
+};
+
+describe('parseWhere(text)', () => {
+  it.each([
+    ['', 12],
+    ['strategy=tsf', 4],
+    ['strategy=tsf,seed=1..3', 3],
+    ['strategy=none|tsf:paper , seed = 2|12', 4],
+    ['strategy!=none|tsf', 4],
+    ['seed=1..2|12', 9],
+    ['seed!=1..3', 3],
+    ['state=failed', 3],
+    ['scenario=cartpole/angle,environment=CartPole-v1', 12],
+    ['correctionSeed=0', 12],
+    ['id=3', 4],
+    ['id=412,id!=3', 1],
+    ['correct.steps=500', 8],
+    ['correct.steps=1..1e3', 8],
+    ['correct.annealLr=true', 4],
+    ['correct.margin=1', 0],
+    ['correct.margin!=1', 12],
+    ['ppo.hidden=[64,64],ppo.targetKl=null', 12],
+    ['ppo.gamma=0.99', 12],
+    ['evaluate.episodes=100', 12],
+  ])('%j selects %i of 12', (text, count) => {
+    expect(select(text)).toHaveLength(count);
+  });
+
+  it.each([
+    ['stratgy=tsf', /expected a field of a trial, got stratgy; did you mean strategy\?/],
+    ['correct.step=1', /got correct\.step; did you mean correct\.steps\?/],
+    ['ppo.learning_rate=1', /did you mean ppo\.learningRate\?/],
+    ['nonsense=1', /got nonsense; known: scenario, environment, strategy/],
+    ['__proto__=1', /expected a field of a trial, got __proto__/],
+    ['strategy', /expected field=value or field!=value, got "strategy"/],
+    ['seed=', /expected seed=value, got no value/],
+    ['seed=one', /expected a number, got one/],
+    ['seed=3..1', /expected a range from low to high, got 3\.\.1; write 1\.\.3/],
+    ['seed=a..b', /expected two numbers around \.\., got a\.\.b/],
+    ['state=broken', /expected ok or failed, got broken/],
+  ])('%j is refused with a remedy', (text, message) => {
+    expect(() => parseWhere(text)).toThrow(ConfigError);
+    expect(() => parseWhere(text)).toThrow(message);
+  });
+});
+
+describe('explainEmpty(terms, subjects)', () => {
+  it('names the term that nothing meets, and what there is', () => {
+    expect(explainEmpty(parseWhere('strategy=tfs,seed=1'), subjects)).toBe(
+      'strategy=tfs: no row meets it; strategy is none, tsf, tsf:paper',
+    );
+  });
+
+  it('says when every term alone is met', () => {
+    expect(explainEmpty(parseWhere('seed=1,state=failed'), subjects)).toBe('no row meets all of seed=1, state=failed at once');
+  });
+});
