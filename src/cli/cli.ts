@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { main, withExamples } from './main.ts';
+import { planCommand } from './plan.ts';
+import { rerunCommand } from './rerun.ts';
+import { runCommand } from './run.ts';
+import { tableCommand } from './table.ts';
+
+// Nobody reads on: `spc table x | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
+await main(process.argv.slice(2), [
+  withExamples(planCommand, {
+    'plan sweeps/quick.yaml': 'arms, seeds, trials, and what is there already',
+    'plan sweeps/quick.yaml seeds=10 --list': 'every trial',
+  }),
+  runCommand(),
+  withExamples(tableCommand, { 'table quick': 'the tables of results/quick', 'table quick --json': 'full precision, for programs' }),
+  rerunCommand(),
+]);

@@ -1,0 +1,174 @@
+import type { CommandModule } from 'yargs';
+import { AbortedError } from '../contract/errors.ts';
+import { canonicalJson } from '../contract/ids.ts';
+import { isTransient, type TrainedRow, unlimited } from '../contract/job.ts';
+import { numericsDiff } from '../contract/numerics.ts';
+import type { BaseRow, TrialRow } from '../contract/rows.ts';
+import { DiskFiles } from '../coordinator/disk.ts';
+import { baseDivergence, type Divergence, trialDivergence } from '../coordinator/diverge.ts';
+import { expand } from '../coordinator/expand.ts';
+import { readFrozen } from '../coordinator/freeze.ts';
+import { parseSweepText } from '../coordinator/load.ts';
+import { baseFailed } from '../coordinator/schedule.ts';
+import { readRows } from '../coordinator/store.ts';
+import { explainEmpty, parseWhere, type Subject } from '../coordinator/where.ts';
+import { makeEngine } from '../math/engines/index.ts';
+import { ExecutorPool } from '../worker/executor/pool.ts';
+import { numerics } from '../worker/numerics.ts';
+import { type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
+import { resultsFolder } from './table.ts';
+
+interface RerunArguments {
+  readonly results: string;
+  readonly where: string;
+  readonly 'trials-only': boolean;
+  readonly threads: number;
+}
+
+const EXIT = { identical: 0, differs: 4, empty: 5 } as const;
+
+/** A base as it was computed again, or as it is stored. */
+interface Base {
+  readonly row: BaseRow;
+  readonly policy: Uint8Array | null;
+  readonly divergence: Divergence | null;
+}
+
+/** Recomputes chosen trials and compares them with their rows byte for byte. Reads the folder, writes nothing. */
+async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<void> {
+  const slots = threadCount(args.threads);
+  const terms = parseWhere(args.where);
+  const folder = resultsFolder(args.results);
+  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  const scenarios = await scenarioNames(folder, warn);
+  const chosen: { readonly row: TrialRow; readonly text: string; readonly name: string }[] = [];
+  const subjects: Subject[] = [];
+  for await (const { row, text } of readRows(folder, 'trial')) {
+    const { id, spec } = row;
+    const subject: Subject = { id, spec, scenario: scenarios.get(id) ?? spec.base.environment, state: row.ok ? 'ok' : 'failed' };
+    if (terms.every((term) => term.matches(subject))) {
+      chosen.push({ row, text, name: `${id}  ${subject.scenario} ${spec.strategy} seed ${spec.base.seed}/${spec.correctionSeed}` });
+    } else if (chosen.length === 0) {
+      subjects.push(subject);
+    }
+  }
+  if (chosen.length === 0) {
+    warn(`rerun ${folder}: ${explainEmpty(terms, subjects)}`);
+    process.exitCode = EXIT.empty;
+    return;
+  }
+
+  const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
+  const interrupt = onInterrupt({ drain: () => pool.stop(), leave: () => {} });
+  const files = new DiskFiles(folder);
+  const stored = await storedBases(folder, new Set(chosen.map(({ row }) => row.base)));
+  const bases = new Map<string, Promise<Base>>();
+  const baseOf = (row: TrialRow): Promise<Base> => {
+    const made = bases.get(row.base) ?? makeBase(row, stored.get(row.base));
+    bases.set(row.base, made);
+    return made;
+  };
+  async function makeBase({ base: id, spec }: TrialRow, before: BaseRow | undefined): Promise<Base> {
+    if (args['trials-only'] && before?.ok)
+      return { row: before, policy: await files.get('policies', before.result.policy), divergence: null };
+    const { row, files: made } = await pool.run({ kind: 'base', id, spec: spec.base, limits: unlimited }, null);
+    const again = row as BaseRow;
+    return { row: again, policy: made[0]?.[1] ?? null, divergence: before ? baseDivergence(before, again) : null };
+  }
+  async function again(row: TrialRow, base: Base): Promise<TrialRow> {
+    if (!base.row.ok) return { id: row.id, base: row.base, spec: row.spec, ok: false, failure: baseFailed(row.base, base.row.failure) };
+    const job = { kind: 'trial', id: row.id, spec: row.spec, base: base.row as TrainedRow, limits: unlimited } as const;
+    return (await pool.run(job, base.policy)).row as TrialRow;
+  }
+
+  const counts = { identical: 0, differs: 0, skipped: 0 };
+  try {
+    // All at once: the pool holds back what has no thread. Printed in the order of the rows.
+    const works = chosen.map(async ({ row, text, name }) => {
+      if (!row.ok && isTransient(row.failure)) return { name, skipped: row.failure.message };
+      const base = await baseOf(row);
+      const trial = await again(row, base);
+      const same = base.divergence === null && canonicalJson(trial) === text;
+      return { name, divergence: same ? null : (base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial))) };
+    });
+    for (const work of works) work.catch(() => {}); // awaited below, in order
+    for (const work of works) {
+      const { name, skipped, divergence } = await work;
+      if (skipped !== undefined) {
+        counts.skipped++;
+        process.stdout.write(`skipped    ${name}: the stored row is no finding (${skipped})\n`);
+      } else if (divergence) {
+        counts.differs++;
+        process.stdout.write(
+          `differs    ${name}\n  first at ${divergence.where}\n    stored ${divergence.stored}\n    again  ${divergence.again}\n`,
+        );
+      } else {
+        counts.identical++;
+        process.stdout.write(`identical  ${name}\n`);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof AbortedError) || interrupt.signal === null) throw error;
+    process.exitCode = interrupt.signal === 'SIGINT' ? 130 : 143;
+    return;
+  } finally {
+    interrupt.end();
+    pool.stop();
+  }
+  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+  process.stdout.write(`${counts.identical} of ${chosen.length} identical, ${counts.differs} differ${skipped}\n`);
+  process.exitCode = counts.differs > 0 ? EXIT.differs : EXIT.identical;
+}
+
+/** The values are the same, the lines are not: somebody wrote them otherwise. */
+function bytes(stored: string, again: string): Divergence {
+  const at = [...again].findIndex((letter, i) => letter !== stored[i]);
+  const cut = (text: string): string => text.slice(Math.max(0, at - 30), at + 30);
+  return { where: `the bytes of the line, letter ${at + 1}`, stored: cut(stored), again: cut(again) };
+}
+
+/** Names are labels, and no row has them: they come from the frozen sweep. Says when the rows were computed by other code. */
+async function scenarioNames(folder: string, warn: (message: string) => void): Promise<ReadonlyMap<string, string>> {
+  const frozen = await readFrozen(folder);
+  if (!frozen) return new Map();
+  const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`);
+  const now = numerics(makeEngine(sweep.engine).version);
+  if (now.all !== frozen.numerics.all) {
+    const changes = numericsDiff(frozen.numerics, now).map((change) => `  ${change}`);
+    warn(`${folder}: its rows were computed by other code, so they may well differ\n${changes.slice(0, 10).join('\n')}`);
+  }
+  return new Map(expand(sweep).map(({ id, scenario }) => [id, scenario]));
+}
+
+async function storedBases(folder: string, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, BaseRow>> {
+  const rows = new Map<string, BaseRow>();
+  for await (const { row } of readRows(folder, 'base')) if (wanted.has(row.id)) rows.set(row.id, row);
+  return rows;
+}
+
+/** `spc rerun`: exit codes 0 identical, 4 some differ, 5 nothing selected, 2 usage. */
+export const rerunCommand = (injected: Injected = {}): CommandModule<object, RerunArguments> => ({
+  command: 'rerun <results>',
+  describe: 'compute chosen trials again and compare them with their rows, byte for byte',
+  builder: (yargs) =>
+    yargs
+      .positional('results', { type: 'string', demandOption: true, describe: 'a results folder, or the name of a sweep' })
+      .option('where', {
+        type: 'string',
+        requiresArg: true,
+        demandOption: true,
+        describe: 'which trials: field=value, !=, a|b, 1..3, joined by commas; empty for all',
+      })
+      .option('trials-only', {
+        type: 'boolean',
+        default: false,
+        describe: 'start from the stored policies of the bases, do not train them again',
+      })
+      .option('threads', threadsOption)
+      .example('$0 rerun results/quick --where "strategy=tsf,seed=1..3"', 'three seeds of an arm, from scratch')
+      .example('$0 rerun results/quick --where "id=3fk2" --trials-only', 'one trial, from its stored base')
+      .epilogue(
+        'Fields: scenario, environment, strategy, seed, correctionSeed, state (ok or failed), id (any beginning), correct.x, ppo.x, evaluate.x. Exit codes: 0 identical, 4 some differ, 5 nothing selected.',
+      ),
+  handler: (args) => rerun(args, injected),
+});

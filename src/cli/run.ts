@@ -1,0 +1,161 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { LocalBus } from '../bus/local.ts';
+import { ConfigError } from '../contract/errors.ts';
+import { expand } from '../coordinator/expand.ts';
+import { type Frozen, sweepChanges } from '../coordinator/freeze.ts';
+import { loadSweep } from '../coordinator/load.ts';
+import { planOf } from '../coordinator/plan.ts';
+import { Schedule } from '../coordinator/schedule.ts';
+import { Store } from '../coordinator/store.ts';
+import { makeEngine } from '../math/engines/index.ts';
+import { Agent } from '../worker/agent/agent.ts';
+import { ExecutorPool } from '../worker/executor/pool.ts';
+import { numerics } from '../worker/numerics.ts';
+import { Progress } from './progress.ts';
+
+interface RunArguments {
+  readonly file: string;
+  readonly overrides: readonly string[];
+  readonly threads: number;
+  readonly results: string;
+  readonly extend: boolean;
+  readonly recompute: boolean;
+  readonly quiet: boolean;
+}
+
+/** What only a test may set. */
+export interface Injected {
+  readonly threadModule?: string;
+}
+
+export const EXIT = { complete: 0, incomplete: 1, SIGINT: 130, SIGTERM: 143 } as const;
+
+export function threadCount(threads: number): number {
+  if (Number.isInteger(threads) && threads >= 1) return threads;
+  throw new ConfigError(`--threads: expected a whole number from 1 on, got ${threads}`);
+}
+
+/** Coordinator, bus, agent and executor on this machine: the same path that many machines take. */
+async function run(args: RunArguments, { threadModule }: Injected): Promise<void> {
+  const slots = threadCount(args.threads);
+  const { sweep, text } = loadSweep(args.file, args.overrides);
+  const trials = expand(sweep);
+  const code = numerics(makeEngine(sweep.engine).version);
+  const folder = join(args.results, sweep.name);
+  let say = (message: string): void => void process.stderr.write(`${message}\n`);
+  const warn = (message: string): void => say(message);
+
+  const frozen: Frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };
+  const { extend, recompute } = args;
+  const store = await Store.open(folder, frozen, { extend, recompute, changes: (before) => sweepChanges(before, sweep), warn });
+  const bus = new LocalBus(store.files);
+  const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
+  const agent = new Agent({ bus, pool, numerics: code.all, warn });
+  // Two jobs per slot: none waits for the coordinator's disk, and the order of seeds holds.
+  const schedule = new Schedule({ trials, store, bus, window: 2 * slots + 2, numerics: code.all, warn, onRow: (row) => progress.row(row) });
+  const threads = () => ({ busy: pool.busy, done: pool.progress });
+  const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots, threads, quiet: args.quiet });
+  say = (message) => progress.note(message);
+
+  const interrupt = onInterrupt({
+    drain: () => {
+      say(`finishing what runs (${pool.busy} of ${slots} threads); once more to leave at once`);
+      progress.drain();
+      schedule.stop();
+      void agent.drain().then(() => bus.close());
+    },
+    leave: () => {
+      pool.stop();
+      store.release();
+    },
+  });
+  try {
+    await settled([schedule.run(), agent.run()], () => {
+      pool.stop();
+      void bus.close();
+    });
+  } finally {
+    interrupt.end();
+    pool.stop();
+    await store.close();
+    progress.end();
+  }
+  if (!schedule.complete && interrupt.signal !== null) {
+    say(`interrupted; the same command goes on from here`);
+    process.exitCode = EXIT[interrupt.signal];
+    return;
+  }
+  const { writeTables } = await import('../report/tables.ts'); // late: a table library of 0.2 s that most of a run has no use for
+  process.stdout.write(await writeTables(folder));
+  process.exitCode = schedule.complete && schedule.tally.failed.trial === 0 ? EXIT.complete : EXIT.incomplete;
+}
+
+/** Waits for all of them; when one fails, `abandon` ends the others, and the first error is thrown. */
+async function settled(works: readonly Promise<void>[], abandon: () => void): Promise<void> {
+  try {
+    await Promise.all(works);
+  } catch (error) {
+    abandon();
+    await Promise.allSettled(works);
+    throw error;
+  }
+}
+
+type Signal = 'SIGINT' | 'SIGTERM';
+
+/** The first signal drains, the second leaves at once. */
+export function onInterrupt({ drain, leave }: { drain(): void; leave(): void }): { readonly signal: Signal | null; end(): void } {
+  const state = { signal: null as Signal | null, end: () => {} };
+  const heard = (signal: Signal): void => {
+    if (state.signal === null) {
+      state.signal = signal;
+      drain();
+    } else {
+      leave();
+      process.exit(EXIT[signal]);
+    }
+  };
+  process.on('SIGINT', heard);
+  process.on('SIGTERM', heard);
+  state.end = () => {
+    process.off('SIGINT', heard);
+    process.off('SIGTERM', heard);
+  };
+  return state;
+}
+
+export const threadsOption = {
+  type: 'number',
+  default: availableParallelism(),
+  defaultDescription: 'cores',
+  requiresArg: true,
+  describe: 'jobs at the same time; does not change a byte of the results',
+} as const;
+
+/** `spc run`: exit codes 0 complete, 1 some trials failed, 2 usage or invalid file, 130 and 143 interrupted. */
+export const runCommand = (injected: Injected = {}): CommandModule<object, RunArguments> => ({
+  command: 'run <file> [overrides..]',
+  describe: 'run what is missing of a sweep, here, and print its tables',
+  builder: (yargs) =>
+    yargs
+      .positional('file', { type: 'string', demandOption: true, describe: 'the sweep file' })
+      .positional('overrides', { type: 'string', array: true, default: [] as string[], describe: 'key=value, applied after the file' })
+      .option('threads', threadsOption)
+      .option('results', {
+        type: 'string',
+        default: 'results',
+        requiresArg: true,
+        describe: 'folder of results; the sweep gets one of its name in it',
+      })
+      .option('extend', { type: 'boolean', default: false, describe: 'accept that the sweep has changed since its first run' })
+      .option('recompute', { type: 'boolean', default: false, describe: 'move the rows there are aside and compute all anew' })
+      .option('quiet', { type: 'boolean', default: false, describe: 'no progress, only warnings' })
+      .example('$0 run sweeps/quick.yaml', 'the first table')
+      .example('$0 run sweeps/quick.yaml seeds=10 --extend', 'five more seeds of it')
+      .epilogue(
+        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 130 interrupted.',
+      ),
+  handler: (args) => run(args, injected),
+});

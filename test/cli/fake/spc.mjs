@@ -1,0 +1,9 @@
+// The command line with jobs of test/worker/fake/<FAKE>.mjs: everything but the thread module is the real thing.
+import { main } from '../../../dist/cli/main.js';
+import { planCommand } from '../../../dist/cli/plan.js';
+import { rerunCommand } from '../../../dist/cli/rerun.js';
+import { runCommand } from '../../../dist/cli/run.js';
+import { tableCommand } from '../../../dist/cli/table.js';
+
+const threadModule = new URL(`../../worker/fake/${process.env.FAKE ?? 'thread'}.mjs`, import.meta.url).href;
+await main(process.argv.slice(2), [planCommand, runCommand({ threadModule }), tableCommand, rerunCommand({ threadModule })]);

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { main } from '../../src/cli/main.ts';
+import { planCommand } from '../../src/cli/plan.ts';
+import { rerunCommand } from '../../src/cli/rerun.ts';
+import { runCommand } from '../../src/cli/run.ts';
+import { tableCommand } from '../../src/cli/table.ts';
+import { ConfigError } from '../../src/contract/errors.ts';
+import { HostError } from '../../src/contract/host.ts';
+import { spc } from './spc.ts';
+
+let stdout: string;
+let stderr: string;
+beforeEach(() => {
+  [stdout, stderr] = ['', ''];
+  const out = (text: unknown): boolean => {
+    stdout += String(text);
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(out);
+  vi.spyOn(console, 'log').mockImplementation((text) => void out(`${text}\n`));
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    stderr += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+const call = async (
+  argv: readonly string[],
+  commands = [planCommand, runCommand(), tableCommand, rerunCommand()] as Parameters<typeof main>[1],
+) => {
+  await main(argv, commands);
+  return process.exitCode;
+};
+
+describe('main(argv, commands)', () => {
+  it('shows commands, and the options of each with --help, on stdout', async () => {
+    await call(['--help']);
+    for (const command of ['plan', 'run', 'table', 'rerun']) expect(stdout).toContain(`spc ${command} <`);
+    await call(['run', '--help']);
+    expect(stdout).toMatch(/--threads.*Examples:\n {2}spc run sweeps\/quick\.yaml/s);
+    await call(['rerun', '--help']);
+    expect(stdout).toMatch(/--where.*Examples:\n {2}spc rerun results\/quick --where/s);
+    expect(stderr).toBe('');
+  });
+
+  it.each([
+    [['rum', 'x.yaml'], /rum, x\.yaml; did you mean run\?/],
+    [['run', 'x.yaml', '--threds', '2'], /Unknown argument: threds; did you mean --threads\?/],
+    [[], /expected a command, one of plan, run, table, rerun/],
+    [['run'], /Not enough non-option arguments/],
+    [['run', 'x.yaml', '--threads', '0'], /--threads: expected a whole number from 1 on, got 0/],
+    [['run', 'x.yaml', '--threads'], /Not enough arguments following: threads/],
+    [['run', 'nowhere.yaml'], /nowhere\.yaml: expected a sweep file, got nothing there/],
+    [['rerun', 'x'], /Missing required argument: where/],
+  ])('%j is a usage error with a remedy; exit code 2', async (argv, message) => {
+    expect(await call(argv)).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain('bug');
+  });
+
+  const throwing = (error: unknown) => [
+    {
+      command: 'throw',
+      describe: 'throws',
+      handler: () => {
+        throw error;
+      },
+    },
+  ];
+
+  it.each([
+    [new ConfigError('the file is wrong'), 2, 'the file is wrong\n'],
+    [new HostError('the disk is full'), 1, 'the disk is full\n'],
+    [
+      Object.assign(new Error('EACCES: permission denied, mkdir'), { code: 'EACCES', syscall: 'mkdir' }),
+      1,
+      'EACCES: permission denied, mkdir\n',
+    ],
+  ])('says %s to who must act, without a stack; exit code %i', async (error, code, text) => {
+    expect(await call(['throw'], throwing(error))).toBe(code);
+    expect(stderr).toBe(text);
+  });
+
+  it('calls anything else a bug, with its stack; exit code 1', async () => {
+    expect(await call(['throw'], throwing(new TypeError('x is not a function')))).toBe(1);
+    expect(stderr).toMatch(/^this is a bug in spc.*TypeError: x is not a function\n {4}at /s);
+  });
+});
+
+describe('spc', () => {
+  it('runs as a program: --version', async () => {
+    vi.restoreAllMocks();
+    expect(await spc(['--version'], { jobs: 'real' })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stderr: '',
+    });
+  });
+});

@@ -1,0 +1,159 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import yargs from 'yargs';
+import { cachedIn, planCommand, printPlan } from '../../src/cli/plan.ts';
+import type { Row } from '../../src/contract/job.ts';
+import type { BaseResult, Failure, TrialResult } from '../../src/contract/rows.ts';
+import { basesOf, expand } from '../../src/coordinator/expand.ts';
+import { loadSweep, parseSweepText } from '../../src/coordinator/load.ts';
+import { planOf } from '../../src/coordinator/plan.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'plan-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const { sweep } = loadSweep('sweeps/quick.yaml');
+const trials = expand(sweep);
+const bases = basesOf(trials);
+
+const base = (i: number, failure?: Failure): Row => {
+  const { id, spec } = bases[i]!;
+  return failure ? { id, spec, ok: false, failure } : { id, spec, ok: true, result: {} as BaseResult };
+};
+const trial = (i: number, failure?: Failure): Row => {
+  const { id, baseId, spec } = trials[i]!;
+  return failure ? { id, base: baseId, spec, ok: false, failure } : { id, base: baseId, spec, ok: true, result: {} as TrialResult };
+};
+function results(name: string, baseRows: readonly Row[], trialRows: readonly Row[], tail = ''): string {
+  const at = join(folder, name, 'quick');
+  mkdirSync(at, { recursive: true });
+  const lines = (rows: readonly Row[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  writeFileSync(join(at, 'bases.jsonl'), lines(baseRows));
+  writeFileSync(join(at, 'trials.jsonl'), lines(trialRows) + tail);
+  return join(folder, name);
+}
+
+const stranger = { ...trial(0), id: 'somebodyelse' };
+const diverged: Failure = { kind: 'diverged', message: 'NaN' };
+const crashed: Failure = { kind: 'crashed', message: 'gone' };
+
+describe('cachedIn', () => {
+  it('cachedIn(no folder) is nothing', async () => {
+    expect(await cachedIn(join(folder, 'none'), trials)).toEqual({ bases: new Set(), trials: new Set(), failed: 0 });
+  });
+
+  it('cachedIn(…) counts the wanted rows, and not a torn last line', async () => {
+    const at = results(
+      'some',
+      [base(0), base(1)],
+      [trial(0), trial(5), trial(1, diverged), stranger],
+      JSON.stringify(trial(7)).slice(0, -9),
+    );
+    const cached = await cachedIn(join(at, 'quick'), trials);
+    expect([cached.bases.size, [...cached.trials], cached.failed]).toEqual([2, [trials[0]?.id, trials[5]?.id, trials[1]?.id], 1]);
+  });
+
+  it('cachedIn(…) does not count what the next run tries again: crashes, and trials that were refused for such a base', async () => {
+    const refused: Failure = { kind: 'refused', message: 'base crashed' };
+    const at = results('again', [base(0, crashed), base(1, diverged)], [trial(0, refused), trial(4, refused), trial(5, crashed)]);
+    const cached = await cachedIn(join(at, 'quick'), trials);
+    expect([cached.bases.size, [...cached.trials], cached.failed]).toEqual([1, [trials[4]?.id], 2]);
+  });
+});
+
+describe('printPlan', () => {
+  const print = (text: string): string => {
+    const loaded = parseSweepText(text, 'x.yaml').sweep;
+    const all = expand(loaded);
+    return printPlan(planOf(loaded, all), loaded.description, all, { bases: new Set(), trials: new Set([all[0]!.id]), failed: 1 });
+  };
+
+  it('printPlan(…) says what runs, and what is there', () => {
+    const text = print(
+      'version: 1\nname: small\ndescription: Why?\nseeds: 2\ncorrectionSeeds: 3\naxes: { scenario: [cartpole/angle], strategy: [none, tsf] }\n',
+    );
+    expect(text).toBe(`small (engine wasm)
+Why?
+
+2 arms x 2 seeds x 3 correction seeds where a strategy corrects = 8 trials on 2
+bases
+
+arm                                                             trials    cached
+cartpole/angle none                                                  2         1
+cartpole/angle tsf                                                   6         0
+(bases)                                                              2         0
+
+to run: 2 bases and 7 trials; 1 of the cached failed`);
+  });
+
+  it('printPlan(long names) fits 80 columns', () => {
+    const text = print(
+      `version: 1\nname: long\ndescription: ${'words and '.repeat(40)}\nseeds: 1\naxes: { scenario: [cartpole/angle], strategy: [tsf], correct.uniformRetain: [12], correct.marginEpsilon: [0.0123456], correct.regionSamples: [1234], evaluate.curveEpisodes: [17] }\n`,
+    );
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(text).toContain('evaluate.curveEpisodes=17');
+  });
+});
+
+describe('spc plan', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    process.exitCode = undefined;
+  });
+  /** stdout of the command, through yargs as the user has it. */
+  const spc = async (...args: string[]): Promise<string> => {
+    let out = '';
+    vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+      out += String(chunk);
+      return true;
+    });
+    await yargs(['plan', ...args])
+      .command(planCommand)
+      .exitProcess(false)
+      .fail(false)
+      .strict()
+      .parseAsync();
+    return out;
+  };
+
+  it('spc plan FILE key=value… prints the plan of the overridden file, and writes nothing', async () => {
+    const before = readdirSync(folder, { recursive: true });
+    expect(await spc('sweeps/quick.yaml', 'seeds=2', 'strategy=none,tsf', '--results', folder)).toContain(
+      '2 arms x 2 seeds = 4 trials on 2 bases',
+    );
+    expect(readdirSync(folder, { recursive: true })).toEqual(before);
+    expect(process.exitCode).toBeUndefined();
+  });
+
+  it('spc plan --list is one line per trial, in order', async () => {
+    const lines = (await spc('sweeps/quick.yaml', '--list', '--results', folder)).trimEnd().split('\n');
+    expect(lines).toHaveLength(trials.length);
+    expect(lines[5]).toBe(`${trials[5]?.id}  ${trials[5]?.baseId}  2/0       to run  cartpole/angle retrain`);
+  });
+
+  it('spc plan --json --list is the plan, what is there, and the trials', async () => {
+    const at = results('json', [base(0)], [trial(0)]);
+    const json = JSON.parse(await spc('sweeps/quick.yaml', '--json', '--list', '--results', at)) as Record<string, unknown>;
+    expect(json).toMatchObject({ ...planOf(sweep, trials), cached: { bases: 1, trials: 1 }, toRun: { bases: 4, trials: 19 } });
+    expect(json['list']).toHaveLength(20);
+    expect((json['list'] as unknown[])[0]).toMatchObject({ id: trials[0]?.id, cached: true, seed: 1 });
+  });
+
+  it('spc plan --check exits with 6 while there is work left, and with 0 when there is none', async () => {
+    await spc('sweeps/quick.yaml', '--check', '--results', folder);
+    expect(process.exitCode).toBe(6);
+    process.exitCode = undefined;
+    const at = results(
+      'full',
+      bases.map((_, i) => base(i)),
+      trials.map((_, i) => trial(i)),
+    );
+    expect(await spc('sweeps/quick.yaml', '--check', '--results', at)).toContain('to run: 0 bases and 0 trials');
+    expect(process.exitCode).toBeUndefined();
+  });
+
+  it('spc plan FILE with a mistake rejects with the ConfigError of the file', async () => {
+    await expect(spc('sweeps/quick.yaml', 'seeds=0')).rejects.toThrow('override "seeds=0" seeds: expected an integer');
+  });
+});

@@ -1,0 +1,84 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch, spc } from './spc.ts';
+
+describe('spc rerun RESULTS --where FILTER', () => {
+  const sweep = scratch();
+  let outcome: ReturnType<typeof sweep.outcome>;
+  const rerun = (...args: string[]) => spc(['rerun', sweep.folder, '--where', ...args]);
+  beforeAll(async () => {
+    await spc(sweep.run);
+    outcome = sweep.outcome();
+  });
+
+  /** Edits one line of a file, runs `work`, and puts it back. */
+  async function tampered<T>(name: string, edit: (line: string) => string, work: () => Promise<T>): Promise<T> {
+    const path = join(sweep.folder, name);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(
+      path,
+      text
+        .split('\n')
+        .map((line) => (line === '' ? '' : edit(line)))
+        .join('\n'),
+    );
+    try {
+      return await work();
+    } finally {
+      writeFileSync(path, text);
+    }
+  }
+
+  it('finds the same bytes, and touches nothing; exit code 0', async () => {
+    const left = await rerun('strategy=tsf|none,seed=1..2');
+    expect([left.code, left.stderr]).toEqual([0, '']);
+    expect(left.stdout).toMatch(
+      /^(identical {2}[a-z2-7]{16} {2}cartpole\/angle (none|tsf) seed [12]\/0\n){4}4 of 4 identical, 0 differ\n$/,
+    );
+    expect(sweep.outcome()).toEqual(outcome);
+    expect(sweep.lines('provenance.jsonl')).toHaveLength(12);
+  });
+
+  it('names the first divergence in the order of the pipeline; exit code 4', async () => {
+    const left = await tampered(
+      'trials.jsonl',
+      (line) => line.replace(/"trace":\["[^"]*","[^"]*"/, (t) => `${t.slice(0, -5)}xxxx"`).replace(/"fe":[^,]*/, '"fe":7'),
+      () => rerun('strategy=tsf,seed=3'),
+    );
+    expect(left.code).toBe(4);
+    expect(left.stdout).toMatch(
+      /^differs {4}\S+ {2}cartpole\/angle tsf seed 3\/0\n {2}first at correction, checkpoint 2 of 3 \(gradient step 250\)\n {4}stored [0-9a-f]{60}xxxx\n {4}again {2}[0-9a-f]{64}\n0 of 1 identical, 1 differ\n$/,
+    );
+  });
+
+  it('blames the base when the base parted, and not with --trials-only', async () => {
+    const edit = (line: string): string => line.replace(/"gradientSteps":100/, '"gradientSteps":99');
+    const [whole, trials] = await tampered('bases.jsonl', edit, async () => [
+      await rerun('seed=1'),
+      await rerun('seed=1', '--trials-only'),
+    ]);
+    expect([whole!.code, trials!.code]).toEqual([4, 0]);
+    expect(whole!.stdout).toContain('first at base.result.gradientSteps\n    stored 99\n    again  100\n');
+  });
+
+  it('finds bytes that differ although the values do not', async () => {
+    const left = await tampered(
+      'trials.jsonl',
+      (line) => line.replace('"ok":true', '"ok": true'),
+      () => rerun('seed=1,strategy=none'),
+    );
+    expect([left.code, left.stdout]).toEqual([4, expect.stringContaining('first at the bytes of the line')]);
+  });
+
+  it('says what there is when nothing is selected; exit code 5', async () => {
+    const left = await rerun('strategy=tfs');
+    expect([left.code, left.stdout]).toEqual([5, '']);
+    expect(left.stderr).toContain('strategy=tfs: no row meets it; strategy is none, retrain, tsf');
+  });
+
+  it('refuses a filter it does not understand; exit code 2', async () => {
+    const left = await rerun('sed=1');
+    expect([left.code, left.stderr]).toEqual([2, expect.stringContaining('expected a field of a trial, got sed; did you mean seed?')]);
+  });
+});

@@ -1,0 +1,96 @@
+import type { Failure, Provenance, TrialResult, TrialRow } from '../../src/contract/rows.ts';
+import type { TrialSpec } from '../../src/contract/spec.ts';
+import type { Asked, Source } from '../../src/report/records.ts';
+
+/** What a synthetic trial found. Shares, not per cent, as in a row. */
+export interface Found {
+  readonly fe?: number | null;
+  readonly finalFe?: number | null;
+  readonly worstCase?: number | null;
+  readonly toxicRate?: number | null;
+  readonly rsi?: number;
+  readonly meanReturn?: number;
+  readonly gradientSteps?: number;
+  readonly identifySteps?: number;
+  readonly environmentSteps?: number;
+  readonly correctMs?: number;
+  readonly identifyMs?: number;
+  readonly host?: string;
+  readonly notAccepted?: readonly string[];
+}
+
+export interface SyntheticTrial {
+  readonly scenario?: string;
+  readonly strategy: string;
+  readonly overrides?: Asked['overrides'];
+  readonly seed: number;
+  readonly correctionSeed?: number;
+  /** Numbers, a failure, or nothing: no row. */
+  readonly row?: Found | Failure;
+}
+
+const evaluation = { episodes: 100, steps: 50_000, stdReturn: 0, occupancy: 0.3, digest: '0'.repeat(64) };
+const isFailure = (row: Found | Failure): row is Failure => 'kind' in row;
+const spec = {} as TrialSpec; // the tables read the plan, not the spec
+
+export function result(found: Found): TrialResult {
+  const { fe = 0.9, finalFe = 0.95, worstCase = 0.05, toxicRate = 0.01, rsi = 1, meanReturn = 500 } = found;
+  const { gradientSteps = 500, identifySteps = 40_000, environmentSteps = 0, notAccepted = [] } = found;
+  const cost = { gradientSteps: 0, environmentSteps: 0, samples: 0 };
+  return {
+    acceptance: {
+      accepted: notAccepted.length === 0,
+      reasons: notAccepted,
+      ...{ greedyReturn: 500, gate: 475, toxicProbability: 0.4, violatingSteps: 4000, violatingShare: 0.1, regionShare: 0.3 },
+    },
+    ...{ fe, finalFe, worstCase, rsi, rsiSampled: 1, retainKl: 0, retainValue: 0, forgetCurve: null, returnCurve: null },
+    greedy: { ...evaluation, meanReturn, toxicRate: 0.5 },
+    sampled: { ...evaluation, meanReturn: 0, toxicRate },
+    cost: { identify: { ...cost, environmentSteps: identifySteps }, correct: { ...cost, gradientSteps, environmentSteps } },
+    ...{ checkpoint: gradientSteps, policy: '', forgetSet: '', trace: [] },
+  };
+}
+
+export interface Synthetic {
+  readonly trials: readonly SyntheticTrial[];
+  /** By seed; default: 31,250 gradient steps, 200,000 environment steps, trained in 10 s on host `a`. */
+  readonly bases?: Readonly<Record<number, { failure?: Failure; host?: string; trainMs?: number | null }>>;
+}
+
+/** A plan and its rows, as the files would give them. */
+export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; source: Source } {
+  const asked = trials.map(({ scenario = 'cartpole/angle', strategy, overrides = {}, seed, correctionSeed = 0 }): Asked => {
+    const arm = [scenario, strategy, ...Object.entries(overrides).map(([key, value]) => `${key}=${value}`)].join(' ');
+    return { id: `${arm} ${seed} ${correctionSeed}`, baseId: `base ${seed}`, scenario, strategy, overrides, arm, seed, correctionSeed };
+  });
+  const baseRows = [...new Set(trials.map((t) => t.seed))].map((seed) => {
+    const { failure } = bases[seed] ?? {};
+    const cost = { gradientSteps: 31_250, environmentSteps: 200_000 };
+    return failure ? { id: `base ${seed}`, cost: null, failure } : { id: `base ${seed}`, cost };
+  });
+  const rows = trials.flatMap(({ row }, i): TrialRow[] => {
+    const { id, baseId } = asked[i]!;
+    if (!row) return [];
+    return isFailure(row)
+      ? [{ id, base: baseId, spec, ok: false, failure: row }]
+      : [{ id, base: baseId, spec, ok: true, result: result(row) }];
+  });
+  const facts = { attempt: 1, cpu: 'cpu', node: 'v20', engine: 'wasm', numerics: 'n', startedAt: '2026-01-01T00:00:00Z', wallMs: 1 };
+  const provenance: Provenance[] = [
+    ...baseRows.flatMap(({ id }, i): Provenance[] => {
+      const { host = 'a', trainMs = 10_000 } = bases[[...new Set(trials.map((t) => t.seed))][i]!] ?? {};
+      return trainMs === null ? [] : [{ ...facts, id, kind: 'base', ok: true, host, phasesMs: { train: trainMs, evaluate: 3 } }];
+    }),
+    ...trials.flatMap(({ row }, i): Provenance[] => {
+      if (!row || isFailure(row)) return [];
+      const { host = 'a', correctMs = 300, identifyMs = 100 } = row;
+      const phasesMs = { identify: identifyMs, correct: correctMs, curve: 900, evaluate: 900 };
+      return [{ ...facts, id: asked[i]!.id, kind: 'trial', ok: true, host, phasesMs }];
+    }),
+  ];
+  return { asked, source: { bases: stream(baseRows), provenance: stream(provenance), trials: stream(rows) } };
+}
+
+export async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
