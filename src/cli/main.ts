@@ -31,11 +31,10 @@ export async function main(argv: readonly string[], commands: readonly Command[]
       .usage('$0 <command>: remove one behaviour of a trained policy, keep the rest, and prove it')
       .demandCommand(1, `expected a command, one of ${commands.map(nameOf).join(', ')}`)
       .strict()
-      .parserConfiguration({ 'duplicate-arguments-array': false })
       .version(version())
       .help()
       .exitProcess(false)
-      .wrap(100)
+      .wrap(80)
       .fail((message, error) => {
         if (error && error.name !== 'YError') throw error;
         const said = explain(message || error?.message || '', commands.map(nameOf), optionsOf(parser));

@@ -1,4 +1,5 @@
 import type { TrialResult } from '../contract/rows.ts';
+import { strategyPreset } from '../contract/strategies.ts';
 
 /** What a trial is compared with: its base's counts, and the times of both. */
 export interface Context {
@@ -35,9 +36,15 @@ const percent = (x: number | null): number | null => (x === null ? null : 100 * 
 const share = (part: number | undefined, whole: number | undefined): number | null =>
   part === undefined || whole === undefined || whole <= 0 ? null : (100 * part) / whole;
 
-/** `none` corrected nothing: what was recorded of its base is not its cost. */
+/** Only a strategy that is given recorded states pays for recording them; of the others it was recorded to measure them. */
+const paysForRecording = (strategy: string): boolean => strategyPreset(strategy).needs === 'states';
+
+/** Time that counts as overhead, from the times of its phases. A strategy that may see nothing does nothing: what passes is the call. */
+export const correctionMs = (strategy: string, identify: number, correct: number): number =>
+  strategyPreset(strategy).needs === 'nothing' ? 0 : correct + (paysForRecording(strategy) ? identify : 0);
+
 const spent = ({ strategy, result: { cost } }: Context, what: 'gradientSteps' | 'environmentSteps'): number =>
-  cost.correct[what] + (strategy === 'none' ? 0 : cost.identify[what]);
+  cost.correct[what] + (paysForRecording(strategy) ? cost.identify[what] : 0);
 
 const noCurve = 'the policy had no toxic probability to lose';
 const noTime = 'no time on record';

@@ -5,7 +5,7 @@ import type { PlannedTrial } from '../coordinator/expand.ts';
 import { readLines } from '../coordinator/lines.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
 import { readRows } from '../coordinator/store.ts';
-import { type BaseCost, type Context, METRICS } from './metrics.ts';
+import { type BaseCost, type Context, correctionMs, METRICS } from './metrics.ts';
 
 /** What was asked, in the order in which it was asked: all that the tables need of the plan. */
 export type Asked = Pick<PlannedTrial, 'id' | 'baseId' | 'scenario' | 'strategy' | 'overrides' | 'arm' | 'seed' | 'correctionSeed'>;
@@ -79,8 +79,9 @@ export async function readRecords(
   const timings = new Map<string, Timing>();
   for await (const { id, kind, host, phasesMs } of source.provenance) {
     const { train, identify = 0, correct } = phasesMs;
-    const ms = kind === 'base' ? train : correct === undefined ? undefined : correct + (strategyOf.get(id) === 'none' ? 0 : identify);
-    timings.set(id, { host, ms });
+    const strategy = strategyOf.get(id);
+    const corrected = correct === undefined || strategy === undefined ? undefined : correctionMs(strategy, identify, correct);
+    timings.set(id, { host, ms: kind === 'base' ? train : corrected });
   }
 
   const read = new Map<string, Omit<TrialRecord, keyof Asked>>();
