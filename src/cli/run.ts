@@ -53,8 +53,8 @@ async function run(args: RunArguments, { threadModule }: Injected): Promise<void
   const bus = new LocalBus(store.files);
   const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics: code.all, warn });
-  // Two jobs per slot: none waits for the coordinator's disk, and the order of seeds holds.
-  const schedule = new Schedule({ trials, store, bus, window: 2 * slots + 2, numerics: code.all, warn, onRow: (row) => progress.row(row) });
+  // One job more than slots: none waits for the coordinator's disk, and bases of later seeds do not go before trials that can run.
+  const schedule = new Schedule({ trials, store, bus, window: slots + 1, numerics: code.all, warn, onRow: (row) => progress.row(row) });
   const threads = () => ({ busy: pool.busy, done: pool.progress });
   const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots, threads, quiet: args.quiet });
   say = (message) => progress.note(message);

@@ -252,7 +252,8 @@ export type Judged<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 /** Parses `data` by `schema`; all problems at once, in words, their paths relative to `data`. */
 export function judge<S extends z.ZodType>(schema: S, data: unknown): Judged<z.output<S>> {
-  const result = schema.safeParse(data);
+  // We say it in our own words; the library's would read the `constructor` of what it does not know.
+  const result = schema.safeParse(data, { error: () => 'wrong' });
   if (result.success) return { ok: true, value: result.data };
   const shape = shapeOf(schema);
   return { ok: false, problems: result.error.issues.flatMap((issue) => fromIssue(issue, data, shape)) };

@@ -1,5 +1,6 @@
 import { cos, sin } from '../math/elementary.ts';
-import { type Dynamics, makeVecEnv, type VecEnv, type Worlds } from './vecenv.ts';
+import type { VecEnv } from './vecenv.ts';
+import { Worlds } from './worlds.ts';
 
 /** Options, resolved. All but the last three are Gymnasium's own. */
 export interface CartPoleOptions {
@@ -39,79 +40,75 @@ const X_LIMIT = 2.4; // m
  * Source: gymnasium/envs/classic_control/cartpole.py. Ours: sin and cos (see elementary.ts; at most the last bit of the state differs),
  * and the options resetAngle, thetaLimit and impulse.
  */
-export function makeCartPole(options: CartPoleOptions, n: number): VecEnv {
-  return makeVecEnv({ id: 'CartPole-v1', n, obsDim: OBS_DIM, actions: 2, maxSteps: MAX_STEPS }, (worlds) => cartPole(options, worlds));
+class CartPole extends Worlds {
+  readonly #options: CartPoleOptions;
+  /** [n, 4]: x, xDot, theta, thetaDot. */
+  readonly #state: Float64Array;
+
+  constructor(options: CartPoleOptions, n: number) {
+    super({ id: 'CartPole-v1', n, obsDim: OBS_DIM, actions: 2, maxSteps: MAX_STEPS });
+    this.#options = options;
+    this.#state = new Float64Array(n * OBS_DIM);
+  }
+
+  protected override advance(): void {
+    const { n, obs, reward, terminated, action, elapsed, rng } = this;
+    const state = this.#state;
+    const { thetaLimit, suttonBartoReward, impulse } = this.#options;
+    const alive = suttonBartoReward ? 0 : 1;
+    const fallen = suttonBartoReward ? -1 : 1;
+    const every = impulse === null ? 0 : impulse.every;
+    const kick = impulse === null ? 0 : impulse.thetaDot;
+    for (let i = 0; i < n; i++) {
+      const at = i * OBS_DIM;
+      const velocity = state[at + 1]!;
+      const angle = state[at + 2]!;
+      const omega = state[at + 3]!;
+      const cosine = cos(angle);
+      const sine = sin(angle);
+      const force = (2 * action[i]! - 1) * FORCE; // no branch: an exploring policy's actions cannot be predicted
+      const push = (force + POLE_MASS_LENGTH * (omega * omega) * sine) / MASS_TOTAL;
+      const thetaAcc = (GRAVITY * sine - cosine * push) / (LENGTH * (4.0 / 3.0 - (MASS_POLE * (cosine * cosine)) / MASS_TOTAL));
+      const xAcc = push - (POLE_MASS_LENGTH * thetaAcc * cosine) / MASS_TOTAL;
+      const x = state[at]! + TAU * velocity;
+      const xDot = velocity + TAU * xAcc;
+      const theta = angle + TAU * omega;
+      let thetaDot = omega + TAU * thetaAcc;
+      const fell = x < -X_LIMIT || x > X_LIMIT || theta < -thetaLimit || theta > thetaLimit;
+      terminated[i] = fell ? 1 : 0;
+      reward[i] = fell ? fallen : alive;
+      if (every > 0) {
+        const step = elapsed[i]! + 1;
+        if (step % every === 0 && !fell && step < MAX_STEPS) thetaDot += rng[i]!.uniform(-kick, kick);
+      }
+      state[at] = obs[at] = x;
+      state[at + 1] = obs[at + 1] = xDot;
+      state[at + 2] = obs[at + 2] = theta;
+      state[at + 3] = obs[at + 3] = thetaDot;
+    }
+  }
+
+  protected override start(i: number): void {
+    const { resetLow, resetHigh, resetAngle } = this.#options;
+    const at = i * OBS_DIM;
+    for (let k = 0; k < OBS_DIM; k++) {
+      const own = k === 2 && resetAngle !== null;
+      const value = this.rng[i]!.uniform(own ? -resetAngle : resetLow, own ? resetAngle : resetHigh);
+      this.#state[at + k] = this.obs[at + k] = value;
+    }
+  }
+
+  override state(i: number, out: Float64Array): void {
+    for (let k = 0; k < OBS_DIM; k++) out[k] = this.#state[i * OBS_DIM + k]!;
+  }
+
+  override setState(i: number, state: ArrayLike<number>): void {
+    const at = i * OBS_DIM;
+    for (let k = 0; k < OBS_DIM; k++) this.#state[at + k] = this.obs[at + k] = state[k]!;
+  }
 }
 
-function cartPole(options: CartPoleOptions, { n, obs, reward, terminated, action, elapsed, rng }: Worlds): Dynamics {
-  const { resetLow, resetHigh, thetaLimit } = options;
-  const angleLow = options.resetAngle === null ? resetLow : -options.resetAngle;
-  const angleHigh = options.resetAngle === null ? resetHigh : options.resetAngle;
-  const alive = options.suttonBartoReward ? 0 : 1;
-  const fallen = options.suttonBartoReward ? -1 : 1;
-  const every = options.impulse === null ? 0 : options.impulse.every;
-  const kick = options.impulse === null ? 0 : options.impulse.thetaDot;
-  const x = new Float64Array(n);
-  const xDot = new Float64Array(n);
-  const theta = new Float64Array(n);
-  const thetaDot = new Float64Array(n);
-
-  const observe = (i: number): void => {
-    const at = i * OBS_DIM;
-    obs[at] = x[i]!;
-    obs[at + 1] = xDot[i]!;
-    obs[at + 2] = theta[i]!;
-    obs[at + 3] = thetaDot[i]!;
-  };
-
-  return {
-    advance: () => {
-      for (let i = 0; i < n; i++) {
-        const force = (2 * action[i]! - 1) * FORCE; // no branch: an exploring policy's actions cannot be predicted
-        const angle = theta[i]!;
-        const omega = thetaDot[i]!;
-        const velocity = xDot[i]!;
-        const cosine = cos(angle);
-        const sine = sin(angle);
-        const push = (force + POLE_MASS_LENGTH * (omega * omega) * sine) / MASS_TOTAL;
-        const thetaAcc = (GRAVITY * sine - cosine * push) / (LENGTH * (4.0 / 3.0 - (MASS_POLE * (cosine * cosine)) / MASS_TOTAL));
-        const xAcc = push - (POLE_MASS_LENGTH * thetaAcc * cosine) / MASS_TOTAL;
-        const position = x[i]! + TAU * velocity;
-        const tilt = angle + TAU * omega;
-        x[i] = position;
-        xDot[i] = velocity + TAU * xAcc;
-        theta[i] = tilt;
-        thetaDot[i] = omega + TAU * thetaAcc;
-        const fell = position < -X_LIMIT || position > X_LIMIT || tilt < -thetaLimit || tilt > thetaLimit;
-        terminated[i] = fell ? 1 : 0;
-        reward[i] = fell ? fallen : alive;
-        if (every > 0) {
-          const step = elapsed[i]! + 1;
-          if (step % every === 0 && !fell && step < MAX_STEPS) thetaDot[i] = thetaDot[i]! + rng[i]!.uniform(-kick, kick);
-        }
-        observe(i);
-      }
-    },
-    start: (i) => {
-      const draws = rng[i]!;
-      x[i] = draws.uniform(resetLow, resetHigh);
-      xDot[i] = draws.uniform(resetLow, resetHigh);
-      theta[i] = draws.uniform(angleLow, angleHigh);
-      thetaDot[i] = draws.uniform(resetLow, resetHigh);
-      observe(i);
-    },
-    state: (i, out) => {
-      out[0] = x[i]!;
-      out[1] = xDot[i]!;
-      out[2] = theta[i]!;
-      out[3] = thetaDot[i]!;
-    },
-    setState: (i, state) => {
-      x[i] = state[0]!;
-      xDot[i] = state[1]!;
-      theta[i] = state[2]!;
-      thetaDot[i] = state[3]!;
-      observe(i);
-    },
-  };
+/** n worlds; `options` are resolved. */
+export function makeCartPole(options: CartPoleOptions, n: number): VecEnv {
+  return new CartPole(options, n);
 }

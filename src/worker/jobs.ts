@@ -4,6 +4,7 @@
  */
 import { environment } from '../contract/environments.ts';
 import { RefusedError } from '../contract/errors.ts';
+import { EVALUATION_EPISODES } from '../contract/evaluate.ts';
 import { contentDigest } from '../contract/ids.ts';
 import type { Observe } from '../contract/observe.ts';
 import type { BaseResult, BaseRow, Curve, TrialResult, TrialRow } from '../contract/rows.ts';
@@ -24,8 +25,6 @@ import { initialParams } from '../ppo/init.ts';
 import { decodePolicy, encodePolicy, policyOf, weightsDigest } from '../ppo/policy.ts';
 import { type Iteration, rowsNeeded, train } from '../ppo/train.ts';
 
-/** Episodes over which a base is measured, per mode. */
-const BASE_EPISODES = 100;
 const CURVE_POINTS = 128;
 
 /** Trains the policy that is to be corrected, and measures it. `policy` is a safetensors file. */
@@ -51,11 +50,11 @@ export function trainBase(spec: BaseSpec, engine: Engine, observe: Observe): { r
   const policy = policyOf(network);
   network.free();
   const file = encodePolicy(policy);
-  const player = engine.network(policy.shape, BASE_EPISODES);
+  const player = engine.network(policy.shape, EVALUATION_EPISODES);
   player.set(policy.params);
   const play = { makeWorld: (n: number) => makeEnv(spec.environment, spec.options, n), network: player };
   const measured = (mode: 'greedy' | 'sampled' | 'random') =>
-    evaluate({ ...play, mode, streams: episodeStreams('evaluate', key, spec.seed, BASE_EPISODES) });
+    evaluate({ ...play, mode, streams: episodeStreams('evaluate', key, spec.seed, EVALUATION_EPISODES) });
   const result: BaseResult = observe.phase('evaluate', () => ({
     policy: contentDigest(file),
     environmentSteps: used.environmentSteps,
@@ -84,7 +83,7 @@ export function runTrial(
   const options = spec.correct as unknown as CollectOptions;
   const constraint = makeConstraint(world.id, spec.rules, options.regionMargin);
   const policy = decodePolicy(base.policy);
-  const episodes = Math.max(options.episodes, spec.evaluate.episodes);
+  const episodes = Math.max(options.episodes, EVALUATION_EPISODES);
   const player = engine.network(policy.shape, Math.max(episodes, 1024));
   player.set(policy.params);
   const makeWorld = (n: number): VecEnv => makeEnv(world.id, spec.base.options, n);
@@ -135,7 +134,7 @@ export function runTrial(
     const { mask } = corrected;
     const play = { makeWorld, network: player, ...(mask && { mask }) };
     const measured = (mode: 'greedy' | 'sampled') =>
-      evaluate({ ...play, mode, streams: episodeStreams('evaluate', key, seed, spec.evaluate.episodes) }, constraint.toxic);
+      evaluate({ ...play, mode, streams: episodeStreams('evaluate', key, seed, EVALUATION_EPISODES) }, constraint.toxic);
     const greedy = measured('greedy');
     const sampled = measured('sampled');
     return {

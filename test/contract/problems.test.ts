@@ -85,6 +85,12 @@ describe('judge', () => {
     expect(told(schema, { s: 'x' })).toEqual(['x s: expected an integer or { from, count }, got "x"']);
   });
 
+  it('judge(…) trusts nothing that it was given', () => {
+    const odd = Object.assign(Object.create(null) as object, { constructor: { name: Object.create(null) as object } });
+    expect(told(z.union([z.int(), z.strictObject({ a: z.int() })]), odd)).toHaveLength(2);
+    expect(told(z.int(), odd)).toHaveLength(1);
+  });
+
   it('judge(rule between two) names both with their values, defaults too', () => {
     const schema = z
       .strictObject({ few: z.int().default(3), many: z.int().default(9) })

@@ -36,13 +36,19 @@ const sweeps = fc
       .filter((s) => s.some((name) => name.startsWith('tsf'))),
     steps: fc.option(fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 })),
     gamma: fc.option(fc.uniqueArray(fc.constantFrom(0.9, 0.95, 1), { minLength: 1 })),
-    episodes: fc.option(fc.uniqueArray(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 2 })),
+    curveEpisodes: fc.option(fc.uniqueArray(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 2 })),
     seeds: fc.uniqueArray(fc.nat(1000), { minLength: 1, maxLength: 4 }),
     correctionSeeds: fc.integer({ min: 1, max: 3 }),
-    order: fc.shuffledSubarray(['scenario', 'strategy', 'correct.steps', 'ppo.gamma', 'evaluate.episodes'], { minLength: 5 }),
+    order: fc.shuffledSubarray(['scenario', 'strategy', 'correct.steps', 'ppo.gamma', 'evaluate.curveEpisodes'], { minLength: 5 }),
   })
-  .map(({ scenario, strategy, steps, gamma, episodes, seeds, correctionSeeds, order }) => {
-    const axes: Record<string, unknown> = { scenario, strategy, 'correct.steps': steps, 'ppo.gamma': gamma, 'evaluate.episodes': episodes };
+  .map(({ scenario, strategy, steps, gamma, curveEpisodes, seeds, correctionSeeds, order }) => {
+    const axes: Record<string, unknown> = {
+      scenario,
+      strategy,
+      'correct.steps': steps,
+      'ppo.gamma': gamma,
+      'evaluate.curveEpisodes': curveEpisodes,
+    };
     const written = order.filter((name) => axes[name] !== null).map((name) => [name, axes[name]] as const);
     return { ...minimal, seeds, correctionSeeds, axes: Object.fromEntries(written) };
   });
@@ -60,14 +66,14 @@ describe('expand', () => {
   });
 
   it('expand(…) resolves names and defaults', () => {
-    const [none, tsf] = grid({ seeds: [7], ppo: { gamma: 0.5 }, evaluate: { episodes: 3 } });
+    const [none, tsf] = grid({ seeds: [7], ppo: { gamma: 0.5 }, evaluate: { curveEpisodes: 3 } });
     expect(none?.spec.base).toMatchObject({ environment: 'CartPole-v1', ppo: { gamma: 0.5, hidden: [64, 64] }, seed: 7, engine: 'wasm' });
     expect(none?.spec.base.options).toMatchObject({ resetAngle: 0.2, resetLow: -0.05, impulse: { every: 50 } });
     expect(none?.spec.rules).toEqual(SCENARIOS['cartpole/angle']?.rules);
     expect(none?.spec.rules[0]?.where['theta']).toEqual([0.08, null]);
     expect(none?.spec.correct).toEqual(STRATEGIES['none']?.options.parse({}));
     expect(tsf?.spec.correct).toEqual(STRATEGIES['tsf']?.options.parse({}));
-    expect(tsf?.spec.evaluate).toMatchObject({ episodes: 3, curvePoints: 21 });
+    expect(tsf?.spec.evaluate).toMatchObject({ curveEpisodes: 3, curvePoints: 21 });
     expect([tsf?.id, tsf?.baseId]).toEqual(tsf && [trialId(tsf.spec), baseId(tsf.spec.base)]);
   });
 
@@ -109,7 +115,9 @@ describe('expand', () => {
         .join();
     expect(bases({ engine: 'reference' })).not.toBe(bases({}));
     expect(bases({ ppo: { gamma: 0.5 } })).not.toBe(bases({}));
-    expect(bases({ correct: { steps: 3 }, evaluate: { episodes: 3 }, correctionSeeds: 3, name: 'y', description: 'z' })).toBe(bases({}));
+    expect(bases({ correct: { steps: 3 }, evaluate: { curveEpisodes: 3 }, correctionSeeds: 3, name: 'y', description: 'z' })).toBe(
+      bases({}),
+    );
   });
 
   it('expand(…) does not see names and descriptions: they are labels', () => {

@@ -263,14 +263,14 @@ describe('overrides', () => {
   });
 
   it('parseSweepText(…, overrides) keeps comments, and says what it changed', () => {
-    expect(load('seeds=10', 'strategy=tsf', 'ppo.gamma=0.9', 'correct.steps=3', 'axes.evaluate.episodes=1,2').text).toBe(`# a question
+    expect(load('seeds=10', 'strategy=tsf', 'ppo.gamma=0.9', 'correct.steps=3', 'axes.evaluate.curveEpisodes=1,2').text).toBe(`# a question
 version: 1
 name: grid
 seeds: 10 # override, was 5; 1..5
 axes:
   scenario: [cartpole/angle]
   strategy: [tsf] # override, was [none, tsf]
-  evaluate.episodes: [1, 2] # override
+  evaluate.curveEpisodes: [1, 2] # override
 ppo:
   numEnvs: 8
   gamma: 0.9 # override
@@ -440,7 +440,7 @@ describe('whatever comes', () => {
   });
 
   it('parseSweepText(a file with pieces cut, doubled or swapped) is a sweep or a ConfigError', () => {
-    const text = `${good}correct: { steps: 10 }\nreport: { baseline: none, groupBy: [strategy] }\nevaluate:\n  episodes: 3\n`;
+    const text = `${good}correct: { steps: 10 }\nreport: { baseline: none, groupBy: [strategy] }\nevaluate:\n  curveEpisodes: 3\n`;
     const cut = fc.tuple(
       fc.nat(text.length),
       fc.nat(12),

@@ -112,8 +112,11 @@ describe('Schedule.run()', () => {
   it('trains a base again whose row was lost, although its trials are there', async () => {
     await Promise.all([schedule().run(), work()]);
     const state = store.state.bind(store);
-    store.state = (kind, id) => (id === trials[2]!.baseId && !log.includes('base 2') ? undefined : state(kind, id));
-    store.append = async () => {};
+    let lost = true;
+    store.state = (kind, id) => (id === trials[2]!.baseId && lost ? undefined : state(kind, id));
+    store.append = async () => {
+      lost = false;
+    };
     log = [];
     bus = new LocalBus(store.files);
     const s = schedule();

@@ -38,7 +38,7 @@ describe('parseWhere(text)', () => {
     ['correct.margin!=1', 12],
     ['ppo.hidden=[64,64],ppo.targetKl=null', 12],
     ['ppo.gamma=0.99', 12],
-    ['evaluate.episodes=100', 12],
+    ['evaluate.curveEpisodes=20', 12],
   ])('%j selects %i of 12', (text, count) => {
     expect(select(text)).toHaveLength(count);
   });

@@ -287,6 +287,10 @@ describe('sampleRegion(rules, box, stream, out, rows)', () => {
     for (let row = 0; row < 6000; row++) if (out[2 * row + 1] === 1) up++;
     expect(Math.abs(up / 6000 - 0.2)).toBeLessThan(4 * Math.sqrt((0.2 * 0.8) / 6000));
 
+    // Between 0.5 and 1.5 there is one whole number.
+    sampleRegion([{ dims: [{ index: 1, low: 0.5, high: 1.5 }], forbid: [0] }], legs, new Stream(6, 6), out, 50);
+    expect(new Set(out.subarray(0, 100).filter((_, i) => i % 2 === 1))).toEqual(new Set([1]));
+
     const wall: CompiledRule[] = [{ dims: [{ index: 0, low: -1, high: -1 }], forbid: [0] }];
     sampleRegion(
       wall,
@@ -362,6 +366,13 @@ describe('sampleOutside(rules, margin, box, stream, out, rows)', () => {
     for (let row = 0; row < rows; row++) counts[Math.floor(((out[4 * row + 2]! + 0.06) / 0.12) * 8)]!++;
     const chi = counts.reduce((sum, c) => sum + (c - rows / 8) ** 2 / (rows / 8), 0);
     expect(chi).toBeLessThan(24.3); // 7 degrees of freedom, p = 0.001
+  });
+
+  it('keeps trying where little is left', () => {
+    const out = new Float32Array(50);
+    const most: CompiledRule[] = [{ dims: [{ index: 0, low: 0, high: f32(0.999) }], forbid: [0] }];
+    sampleOutside(most, Float32Array.of(0), [{ low: 0, high: 1 }], new Stream(9, 9), out, 50);
+    expect(out.every((x) => x > 0.999)).toBe(true);
   });
 
   it('throws where nothing is left', () => {

@@ -12,11 +12,8 @@ if (!existsSync(fileURLToPath(new URL('worker/executor/executor.js', root))))
 const load = async <T>(path: string): Promise<T> => (await import(new URL(path, root).href)) as T;
 
 export const { ExecutorPool } = await load<typeof import('../../src/worker/executor/pool.ts')>('worker/executor/pool.js');
-export const { Agent } = await load<typeof import('../../src/worker/agent/agent.ts')>('worker/agent/agent.js');
-export const { LocalBus } = await load<typeof import('../../src/bus/local.ts')>('bus/local.js');
-export const { Store } = await load<typeof import('../../src/coordinator/store.ts')>('coordinator/store.js');
-export const { Schedule } = await load<typeof import('../../src/coordinator/schedule.ts')>('coordinator/schedule.js');
 
 export const fakeThread = new URL('./fake/thread.mjs', import.meta.url).href;
 export const brokenThread = new URL('./fake/broken.mjs', import.meta.url).href;
 export const sleepyThread = new URL('./fake/sleepy.mjs', import.meta.url).href;
+export const lazyThread = new URL('./fake/lazy.mjs', import.meta.url).href;

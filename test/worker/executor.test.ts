@@ -1,11 +1,11 @@
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Job, TrainedRow } from '../../src/contract/job.ts';
 import type { PoolOptions } from '../../src/worker/executor/pool.ts';
 import type { Finished } from '../../src/worker/executor/protocol.ts';
-import { brokenThread, ExecutorPool, fakeThread, sleepyThread } from './compiled.ts';
+import { brokenThread, ExecutorPool, fakeThread, lazyThread, sleepyThread } from './compiled.ts';
 import { baseJob, baseSpec, type Deed, trialJob, trialSpec } from './fake/specs.ts';
 
 type Pool = InstanceType<typeof ExecutorPool>;
@@ -124,6 +124,17 @@ describe('ExecutorPool.run(job)', () => {
   it('rejects when threads do not answer the self-test in time', async () => {
     const pool = make({ threadModule: sleepyThread, startMs: 300 });
     await expect(pool.run(baseJob(baseSpec(1)), null)).rejects.toThrow(/does not start.*no answer to the self-test within 300 ms/s);
+  });
+
+  it('does not wait for ever for a thread that does not come back, and does not blame the job', async () => {
+    const pool = make({ slots: 1, threadModule: lazyThread, startMs: 1_500 });
+    await trained(pool);
+    const hang = join(tmpdir(), `spc-lazy-${process.pid}`);
+    writeFileSync(hang, '');
+    const done = await run(pool, { do: 'exit', marker: marker() }); // ends its thread; the next one hangs, the next executor is well
+    expect(existsSync(hang)).toBe(false);
+    expect(done.row.ok).toBe(true);
+    expect(warnings.at(-1)).toMatch(/^the executor process died \(exit code 1\)/);
   });
 
   it('rejects what runs and what waits when it is stopped', async () => {

@@ -14,6 +14,9 @@ export interface ForgetSet extends States {
   readonly step: Int32Array;
 }
 
+/** Enough to rank 21 checkpoints; all of them would cost a fifth of the correction. */
+const VALIDATION_STATES = 2048;
+
 /** Recorded states apart from those used for correcting: of other episodes, so that they are nobody's neighbours. */
 export interface Held {
   readonly region: States;
@@ -80,9 +83,9 @@ export function identify(
   }
 
   const states = (indices: number[]): States => ({ obs: pick(obs, obsDim, indices), count: indices.length });
-  const held = (part: (typeof found)[number]): Held => ({
-    region: states(thin(part.region, options.retainStates)),
-    outside: states(thin(part.outside, options.retainStates)),
+  const held = (part: (typeof found)[number], limit: number): Held => ({
+    region: states(thin(part.region, limit)),
+    outside: states(thin(part.outside, limit)),
   });
   const pairs = thin(found[0]!.violating, options.forgetPairs);
   return {
@@ -94,8 +97,8 @@ export function identify(
       step: Int32Array.from(pairs, (at) => at % maxSteps),
     },
     retain: states(thin(found[0]!.outside, options.retainStates)),
-    validation: held(found[1]!),
-    heldOut: held(found[2]!),
+    validation: held(found[1]!, VALIDATION_STATES),
+    heldOut: held(found[2]!, options.retainStates),
     steps,
     regionSteps,
     violatingSteps,

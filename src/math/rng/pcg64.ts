@@ -1,7 +1,7 @@
 import { multiplyHigh } from './multiply.ts';
 
 /** A seed as Gymnasium takes it: an integer of any size from 0 up. A decimal string may come from a file, where a number would be rounded. */
-export type Seed = number | bigint | string;
+type Seed = number | bigint | string;
 
 // Where things lie in the memory of a generator; 128-bit numbers have their lowest 32 bits first.
 const STATE = 0;

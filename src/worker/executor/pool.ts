@@ -57,6 +57,9 @@ export class ExecutorPool {
   #child: ChildProcess | null = null;
   #ready = false;
   #stopped = false;
+  /** It said itself that it cannot go on: no job is to blame. */
+  #broken = false;
+  /** Executors in a row of which no job was heard again. */
   #failedStarts = 0;
   #stderr = '';
   #key = 0;
@@ -122,6 +125,7 @@ export class ExecutorPool {
 
   #start(): void {
     this.#ready = false;
+    this.#broken = false;
     this.#stderr = '';
     const { PATH, SystemRoot, TMPDIR } = process.env;
     const child = fork(fileURLToPath(new URL('./executor.js', import.meta.url)), [JSON.stringify(this.#arguments)], {
@@ -142,9 +146,9 @@ export class ExecutorPool {
   #heard(report: Report): void {
     if (report.type === 'ready') {
       this.#ready = true;
-      this.#failedStarts = 0;
       this.#dispatch();
     } else if (report.type === 'broken') {
+      this.#broken = true;
       this.#stderr += `\n${report.message}`;
     } else {
       const task = this.#running.get(report.key);
@@ -153,6 +157,7 @@ export class ExecutorPool {
         task.progress = report.total > 0 ? report.done / report.total : 0;
         return;
       }
+      this.#failedStarts = 0;
       this.#leave(report.key, task);
       if (report.type === 'answer') this.#answered(task, report.answer);
       else this.#lost(task, report.cause, report.message);
@@ -198,7 +203,7 @@ export class ExecutorPool {
     if (this.#stopped) return;
     const words = this.#stderr.trim();
     const last = words === '' ? '' : `: ${words}`;
-    if (!wasReady && ++this.#failedStarts >= STARTS) {
+    if ((!wasReady || this.#broken) && ++this.#failedStarts >= STARTS) {
       this.#rejectAll(() => new HostError(`the executor process does not start (${how}, ${STARTS} times)${last}`));
       return;
     }
@@ -209,12 +214,12 @@ export class ExecutorPool {
   /** Who of them did it is not to be known from here. Retried one by one, in front of all others. */
   #suspectAll(how: string, last: string): void {
     const suspects = [...this.#running];
-    const alone = suspects.length === 1;
+    const guilty = suspects.length === 1 && !this.#broken;
     for (const [key, task] of suspects.reverse()) {
       this.#leave(key, task);
       task.suspect = true;
       task.evidence.push(`executor died (${how}) with ${suspects.length} job(s) on it${last}`);
-      if (!alone || !this.#blame(task, OUT_OF_MEMORY.test(last))) this.#waiting.unshift(task);
+      if (!guilty || !this.#blame(task, OUT_OF_MEMORY.test(last))) this.#waiting.unshift(task);
     }
     if (suspects.length > 0) this.#warn(`the executor process died (${how}); ${suspects.length} job(s) again, one by one`);
   }

@@ -1,0 +1,158 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Files } from '../../src/bus/bus.ts';
+import { LocalBus } from '../../src/bus/local.ts';
+import { AbortedError } from '../../src/contract/errors.ts';
+import { contentDigest } from '../../src/contract/ids.ts';
+import { failureRow, type Job, type JobResult, type TrainedRow } from '../../src/contract/job.ts';
+import { Agent } from '../../src/worker/agent/agent.ts';
+import type { ExecutorPool } from '../../src/worker/executor/pool.ts';
+import type { Facts, Finished } from '../../src/worker/executor/protocol.ts';
+import { baseJob, baseSpec, trialJob, trialSpec } from './fake/specs.ts';
+
+const facts: Facts = { node: 'v20', engine: 'wasm 1', startedAt: 'now', wallMs: 1, phasesMs: { train: 1 } };
+const bytes = new Uint8Array([1, 2, 3]);
+const policy = contentDigest(bytes);
+const [one, two] = [baseJob(baseSpec(1)), baseJob(baseSpec(2))] as const;
+const trainedRow = (job: Job): TrainedRow => ({ id: job.id, spec: job.spec, ok: true, result: { policy } }) as unknown as TrainedRow;
+const trained = (job: Job): Finished => ({ row: trainedRow(job), files: [['policies', bytes]], facts });
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+let stored: Map<string, Uint8Array>;
+let bus: LocalBus;
+let warnings: string[];
+beforeEach(() => {
+  stored = new Map();
+  const files: Files = {
+    put: async (kind, content) => {
+      const digest = contentDigest(content);
+      stored.set(`${kind}/${digest}`, content);
+      return digest;
+    },
+    get: async (kind, digest) => {
+      const found = stored.get(`${kind}/${digest}`);
+      if (!found) throw new Error(`${kind}/${digest}: not there`);
+      return found;
+    },
+    has: async (kind, digest) => stored.has(`${kind}/${digest}`),
+  };
+  bus = new LocalBus(files, { leaseMs: 80 });
+  warnings = [];
+});
+
+type Run = (job: Job, policy: Uint8Array | null) => Promise<Finished>;
+const make = (run: Run, slots = 1) => {
+  const pool = { slots, run, stop: () => {} } as unknown as ExecutorPool;
+  return new Agent({ bus, pool, numerics: 'n1', warn: (message) => warnings.push(message) });
+};
+const firstResult = async (): Promise<JobResult> => {
+  for await (const { result } of bus.results()) return result;
+  throw new Error('the bus was closed');
+};
+
+describe('Agent.run()', () => {
+  it('puts the files before the row, and adds what it knows to provenance', async () => {
+    await bus.enqueue(one);
+    const agent = make(async (job) => trained(job));
+    const working = agent.run();
+    const { row, provenance } = await firstResult();
+    expect(row).toEqual(trainedRow(one));
+    expect([...stored.keys()]).toEqual([`policies/${policy}`]);
+    expect(provenance).toMatchObject({ id: one.id, kind: 'base', ok: true, attempt: 1, numerics: 'n1', ...facts });
+    expect(provenance.host).toMatch(/^[a-z2-7]{8}$/);
+    await bus.close();
+    await working;
+  });
+
+  it('fetches the policy of a trial’s base by its digest', async () => {
+    const trial = trialJob(trialSpec(baseSpec(1)), trainedRow(one));
+    await bus.files.put('policies', bytes);
+    await bus.enqueue(trial);
+    let given: Uint8Array | null = null;
+    const agent = make(async (job, content) => {
+      given = content;
+      return { row: failureRow(job, { kind: 'bug', message: 'no' }), files: [], facts };
+    });
+    const working = agent.run();
+    await firstResult();
+    expect(given).toEqual(bytes);
+    await bus.close();
+    await working;
+  });
+
+  it('keeps the lease of a long job', async () => {
+    await bus.enqueue(one);
+    let runs = 0;
+    const working = make(async (job) => {
+      runs++;
+      await sleep(300);
+      return trained(job);
+    }, 2).run();
+    expect((await firstResult()).provenance.attempt).toBe(1);
+    expect(runs).toBe(1);
+    await bus.close();
+    await working;
+  });
+
+  it('sounds the alarm when somebody else was first, with a different row', async () => {
+    await bus.enqueue(one);
+    const lost = await bus.next(10);
+    await sleep(100); // its lease is over
+    const working = make(async (job) => {
+      await lost?.complete({ kind: 'base', row: failureRow(job, { kind: 'bug', message: 'no' }) } as JobResult);
+      return trained(job);
+    }).run();
+    await firstResult();
+    await sleep(10);
+    expect(warnings).toEqual([`determinism alarm: base ${one.id} was computed twice, with different rows`]);
+    await bus.close();
+    await working;
+  });
+
+  it('rejects at once, and gives the job back, when files cannot be had or are not those of the row', async () => {
+    await bus.enqueue(trialJob(trialSpec(baseSpec(1)), trainedRow(one)));
+    await expect(make(async (job) => trained(job)).run()).rejects.toThrow(`policies/${policy}: not there`);
+    expect((await bus.next(10))?.attempt).toBe(2);
+    await bus.enqueue(two);
+    const other: Run = async (job) => ({ ...trained(job), files: [['policies', new Uint8Array([9])]] });
+    await expect(make(other).run()).rejects.toThrow(`base ${two.id}: expected the file policies/${policy}, the job made another`);
+  });
+
+  it('drain() finishes what runs and takes nothing more', async () => {
+    await bus.enqueue(one);
+    await bus.enqueue(two);
+    const done: string[] = [];
+    const agent = make(async (job) => {
+      await sleep(100);
+      done.push(job.id);
+      return trained(job);
+    });
+    const working = agent.run();
+    await sleep(20);
+    await agent.drain();
+    expect(done).toEqual([one.id]);
+    await working;
+    expect((await bus.next(10))?.job.id).toBe(two.id);
+  });
+
+  it('gives back what comes too late for a drain', async () => {
+    const agent = make(async (job) => trained(job));
+    const working = agent.run(); // waits for a job
+    await agent.drain();
+    await bus.enqueue(one);
+    await working;
+    expect((await bus.next(10))?.job.id).toBe(one.id);
+  });
+
+  it('stop() gives back what runs, uncharged by a row', async () => {
+    await bus.enqueue(one);
+    const agent = make(async (job) => {
+      await sleep(50);
+      throw new AbortedError(`job ${job.id}: the executor was stopped`);
+    });
+    const working = agent.run();
+    await sleep(10);
+    agent.stop();
+    await working;
+    expect((await bus.next(10))?.attempt).toBe(2);
+  });
+});
