@@ -53,7 +53,7 @@ async function empty(slots) {
     }
   }
   const frozen = { sweepYaml: '', plan: { digest: '' }, numerics: { base: '', trial: '', all: '', engine: '', files: {} } };
-  const store = await Store.open(join(root, 'x'), frozen, { extend: false, recompute: false, changes: () => [], warn: () => {} });
+  const store = await Store.open(join(root, 'x'), frozen, { extend: false, recompute: false, warn: () => {} });
   const bus = new LocalBus(store.files);
   const pool = new ExecutorPool({ slots, threadModule: emptyThread });
   const agent = new Agent({ bus, pool, numerics: '' });

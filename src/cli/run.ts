@@ -4,7 +4,7 @@ import type { CommandModule } from 'yargs';
 import { LocalBus } from '../bus/local.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { expand } from '../coordinator/expand.ts';
-import { type Frozen, sweepChanges } from '../coordinator/freeze.ts';
+import type { Frozen } from '../coordinator/freeze.ts';
 import { loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
@@ -49,7 +49,7 @@ async function run(args: RunArguments, { threadModule }: Injected): Promise<void
 
   const frozen: Frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };
   const { extend, recompute } = args;
-  const store = await Store.open(folder, frozen, { extend, recompute, changes: (before) => sweepChanges(before, sweep), warn });
+  const store = await Store.open(folder, frozen, { extend, recompute, warn });
   const bus = new LocalBus(store.files);
   const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics: code.all, warn });

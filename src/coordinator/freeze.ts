@@ -2,10 +2,8 @@ import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
 import { type Numerics, numericsDiff } from '../contract/numerics.ts';
-import type { Sweep } from '../contract/sweep.ts';
 import { exists, writeWhole } from './disk.ts';
-import { parseSweepText } from './load.ts';
-import { diffSweeps, isExtension, type Plan } from './plan.ts';
+import { diffPlans, isExtension, type Plan, planOf, printPlanFile } from './plan.ts';
 
 /** What a results folder belongs to: written at the first run, compared at every other. */
 export interface Frozen {
@@ -18,23 +16,22 @@ export interface Frozen {
 export interface FreezeOptions {
   readonly extend: boolean;
   readonly recompute: boolean;
-  /** In words, what makes the sweep that was frozen ask for other trials than the one at hand: `sweepChanges`. */
-  readonly changes: (frozen: Frozen) => readonly string[];
   readonly warn: (message: string) => void;
 }
 
-/** What changed from a frozen sweep to this one, a line each; the last tells of trials that are no longer wanted. */
-export function sweepChanges(frozen: Frozen, now: Sweep): readonly string[] {
-  let before: Sweep;
+/** What changed from a frozen plan to this one, a line each; the last tells of trials that are no longer wanted. */
+export function planChanges(before: Plan, now: Plan): readonly string[] {
+  const lost = keepsAll(before, now) ? [] : ['some of the trials are no longer wanted; their rows stay, and no table counts them'];
+  return [...diffPlans(printPlanFile(before), printPlanFile(now)), ...lost];
+}
+
+/** Not so when a default moved since: then the same file stands for other trials. */
+function keepsAll(before: Plan, now: Plan): boolean {
   try {
-    before = parseSweepText(frozen.sweepYaml, 'sweep.yaml').sweep;
-  } catch (error) {
-    return ['the frozen sweep.yaml cannot be read any more:', ...(error instanceof Error ? error.message : String(error)).split('\n')];
+    return planOf(before.sweep).digest === before.digest && isExtension(before.sweep, now.sweep);
+  } catch {
+    return false; // of a time when files said other things
   }
-  const changes = diffSweeps(before, now);
-  if (changes.length === 0) return ['nothing in the file: the defaults of the program are others than then, and so are the trials'];
-  const trials = isExtension(before, now) ? [] : ['some of the trials are no longer wanted; their rows stay, and no table counts them'];
-  return [...changes, ...trials];
 }
 
 const SHOWN = 20;
@@ -54,7 +51,7 @@ export async function freeze(folder: string, now: Frozen, options: FreezeOptions
     }
   } else {
     if (before.plan.digest !== now.plan.digest) {
-      const changes = options.changes(before);
+      const changes = planChanges(before.plan, now.plan);
       if (!options.extend) {
         throw new ConfigError(
           `${folder}: expected the sweep that its rows belong to, got another; run with --extend, or give it another name\n${list(changes)}`,
@@ -70,11 +67,10 @@ export async function freeze(folder: string, now: Frozen, options: FreezeOptions
     }
   }
   if (before?.sweepYaml !== now.sweepYaml) await writeWhole(at('sweep.yaml'), now.sweepYaml);
-  if (before?.numerics.all !== now.numerics.all) await writeWhole(at('numerics.json'), print(now.numerics));
-  if (JSON.stringify(before?.plan) !== JSON.stringify(now.plan)) await writeWhole(at('plan.json'), print(now.plan));
+  if (before?.numerics.all !== now.numerics.all) await writeWhole(at('numerics.json'), `${JSON.stringify(now.numerics, null, 1)}\n`);
+  const plan = printPlanFile(now.plan);
+  if (!before || printPlanFile(before.plan) !== plan) await writeWhole(at('plan.json'), plan);
 }
-
-const print = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
 
 const list = (changes: readonly string[]): string => {
   const shown = changes.slice(0, SHOWN).map((change) => `  ${change}`);

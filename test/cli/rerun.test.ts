@@ -1,14 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { scratch, spc } from './spc.ts';
+import { inProcess } from './inprocess.ts';
+import { scratch } from './spc.ts';
 
 describe('spc rerun RESULTS --where FILTER', () => {
   const sweep = scratch();
   let outcome: ReturnType<typeof sweep.outcome>;
-  const rerun = (...args: string[]) => spc(['rerun', sweep.folder, '--where', ...args]);
+  const rerun = (...args: string[]) => inProcess(['rerun', sweep.folder, '--where', ...args]);
   beforeAll(async () => {
-    await spc(sweep.run);
+    await inProcess(sweep.run);
     outcome = sweep.outcome();
   });
 

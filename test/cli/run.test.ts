@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { inProcess } from './inprocess.ts';
 import { type Left, scratch, spc } from './spc.ts';
 
 const rows = (lines: readonly string[]) => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -10,7 +11,7 @@ describe('spc run FILE', () => {
   let first: Left;
   let outcome: ReturnType<typeof sweep.outcome>;
   beforeAll(async () => {
-    first = await spc([...sweep.run, '--threads', '2']);
+    first = await inProcess([...sweep.run, '--threads', '2']);
     outcome = sweep.outcome();
   });
 
@@ -24,7 +25,7 @@ describe('spc run FILE', () => {
 
   it('run again does nothing, and prints the same table', async () => {
     const before = statSync(join(sweep.folder, 'trials.jsonl')).mtimeMs;
-    const again = await spc(sweep.run);
+    const again = await inProcess(sweep.run);
     expect(again).toEqual(first);
     expect(statSync(join(sweep.folder, 'trials.jsonl')).mtimeMs).toBe(before);
     expect(sweep.lines('provenance.jsonl')).toHaveLength(12);
@@ -39,7 +40,7 @@ describe('spc run FILE', () => {
   });
 
   it('refuses a changed file with the differences; exit code 2, nothing touched', async () => {
-    const left = await spc([...sweep.run, 'ppo.gamma=0.9']);
+    const left = await inProcess([...sweep.run, 'ppo.gamma=0.9']);
     expect([left.code, left.stdout]).toEqual([2, '']);
     expect(left.stderr).toMatch(
       /expected the sweep that its rows belong to, got another; run with --extend.*\n {2}ppo\.gamma: 0\.99 -> 0\.9\n/,
@@ -57,12 +58,12 @@ describe('spc run FILE', () => {
         .replace(/"base": "[^"]*"/, '"base": "other"')
         .replace(/"ppo\/train\.js": "[^"]*"/, '"ppo/train.js": "other"'),
     );
-    const refused = await spc(sweep.run);
+    const refused = await inProcess(sweep.run);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(
       /expected the code that its rows were computed with, got another; run with --recompute.*\n {2}changed: ppo\/train\.js\n/,
     );
-    const left = await spc([...sweep.run, '--recompute']);
+    const left = await inProcess([...sweep.run, '--recompute']);
     expect(left.code).toBe(0);
     expect(left.stderr).toContain('trials.jsonl, bases.jsonl, provenance.jsonl, numerics.json moved aside as *.1');
     expect(sweep.outcome()).toEqual(outcome);
@@ -73,7 +74,7 @@ describe('spc run FILE', () => {
   it('repairs a torn last line and computes it again', async () => {
     const file = join(sweep.folder, 'trials.jsonl');
     truncateSync(file, statSync(file).size - 100);
-    const left = await spc(sweep.run);
+    const left = await inProcess(sweep.run);
     expect(left.code).toBe(0);
     expect(left.stderr).toMatch(/trials\.jsonl: the last line was torn \(\d+ bytes without a newline\); cut off\n/);
     expect(sweep.outcome()).toEqual(outcome);
@@ -85,7 +86,7 @@ describe('spc run FILE', () => {
     const kept = sweep.lines('trials.jsonl').filter((line) => (JSON.parse(line) as { base: string }).base !== base!.id);
     writeFileSync(file, `${kept.join('\n')}\n`);
     appendFileSync(join(sweep.folder, 'policies', `${base!.result.policy}.safetensors`), 'x');
-    const left = await spc(sweep.run);
+    const left = await inProcess(sweep.run);
     expect(left.code).toBe(1);
     expect(left.stderr).toMatch(
       new RegExp(`policies/${base!.result.policy}\\.safetensors: expected SHA-256 ${base!.result.policy}, got [0-9a-f]{64}`),
@@ -97,7 +98,7 @@ describe('spc run FILE', () => {
 describe('spc run FILE, when jobs fail', () => {
   it('writes Failure rows and goes on; exit code 1; failures stand', async () => {
     const sweep = scratch();
-    const left = await spc(sweep.run, { jobs: 'sick' });
+    const left = await inProcess(sweep.run, { jobs: 'sick' });
     expect(left.code).toBe(1);
     expect(left.stderr).toContain('quick: 9/9 trials, 4 failed, 3/3 bases');
     const failed = rows(sweep.lines('trials.jsonl')).filter((row) => row['ok'] === false);
@@ -106,7 +107,7 @@ describe('spc run FILE, when jobs fail', () => {
     const refused = { kind: 'refused', message: `base ${base} diverged: loss: expected a finite number, got NaN at step 7` };
     expect(failed.map((row) => row['failure'])).toEqual(expect.arrayContaining([nan, refused, refused, refused]));
     const outcome = sweep.outcome();
-    const again = await spc(sweep.run); // the jobs are healthy now
+    const again = await inProcess(sweep.run); // the jobs are healthy now
     expect(again.code).toBe(1);
     expect(sweep.outcome()).toEqual(outcome);
   });

@@ -22,7 +22,7 @@ let log: string[];
 let warnings: string[];
 beforeEach(async () => {
   const numerics = { base: '', trial: '', all: '', engine: '', files: {} };
-  const freeze = { extend: false, recompute: false, changes: () => [], warn: () => {} };
+  const freeze = { extend: false, recompute: false, warn: () => {} };
   store = await Store.open(
     join(mkdtempSync(join(tmpdir(), 'spc-')), 'x'),
     { sweepYaml: '', plan: { digest: '' } as Plan, numerics },

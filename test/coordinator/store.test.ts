@@ -8,13 +8,30 @@ import { canonicalJson, contentDigest } from '../../src/contract/ids.ts';
 import { failureRow, type Job, type JobResult } from '../../src/contract/job.ts';
 import type { Numerics } from '../../src/contract/numerics.ts';
 import type { Failure, Provenance } from '../../src/contract/rows.ts';
+import { parseSweep, type Sweep } from '../../src/contract/sweep.ts';
 import type { FreezeOptions, Frozen } from '../../src/coordinator/freeze.ts';
-import type { Plan } from '../../src/coordinator/plan.ts';
+import { type Plan, planOf } from '../../src/coordinator/plan.ts';
 import { readRows, Store } from '../../src/coordinator/store.ts';
 import { baseJob, baseSpec, trialJob, trialSpec } from '../worker/fake/specs.ts';
 
 const numerics: Numerics = { base: 'b1', trial: 't1', all: 'a1', engine: 'e', files: { 'math/x.js': '1', 'correction/y.js': '2' } };
-const plan = (digest: string) => ({ digest }) as Plan;
+const sweepOf = (change: object): Sweep => {
+  const judged = parseSweep({
+    version: 1,
+    name: 'x',
+    seeds: 1,
+    axes: { scenario: ['cartpole/angle'], strategy: ['none', 'tsf'] },
+    ...change,
+  });
+  if (!judged.ok) throw new Error(JSON.stringify(judged.problems));
+  return judged.value;
+};
+const plans: Readonly<Record<string, Plan>> = {
+  p1: planOf(sweepOf({ seeds: 1 })),
+  p2: planOf(sweepOf({ seeds: 2 })),
+  p3: planOf(sweepOf({ ppo: { gamma: 0.5 } })),
+};
+const plan = (name: string): Plan => plans[name]!;
 const frozen: Frozen = { sweepYaml: 'name: x\n', plan: plan('p1'), numerics };
 
 let folder: string;
@@ -34,7 +51,6 @@ const open = async (now: Partial<Frozen> = {}, options: Partial<FreezeOptions> =
     {
       extend: false,
       recompute: false,
-      changes: (before) => [`it was ${before.plan.digest}`],
       warn: (message) => warnings.push(message.replace(folder, '.')),
       ...options,
     },
@@ -208,7 +224,7 @@ describe('a results folder belongs to one plan and one numerics digest', () => {
   it('refuses another plan with the differences, and changes nothing', async () => {
     await rows();
     await expect(open({ plan: plan('p2'), sweepYaml: 'other' })).rejects.toThrow(ConfigError);
-    await expect(open({ plan: plan('p2') })).rejects.toThrow(/got another; run with --extend.*\n {2}it was p1$/);
+    await expect(open({ plan: plan('p2') })).rejects.toThrow(/got another; run with --extend.*\n {2}seeds: \[1\] -> 1\.\.2$/);
     expect([JSON.parse(text('plan.json')), text('sweep.yaml')]).toEqual([frozen.plan, frozen.sweepYaml]);
     await (await open()).close(); // and lets go of the lock
   });
@@ -217,7 +233,23 @@ describe('a results folder belongs to one plan and one numerics digest', () => {
     await rows();
     const store = await open({ plan: plan('p2') }, { extend: true });
     expect([store.count('base'), store.count('trial'), JSON.parse(text('plan.json'))]).toEqual([1, 1, plan('p2')]);
-    expect(warnings).toEqual(['.: extended\n  it was p1']);
+    expect(warnings).toEqual(['.: extended\n  seeds: [1] -> 1..2']);
+  });
+
+  it('says with extend when trials are no longer wanted', async () => {
+    await rows();
+    await open({ plan: plan('p3') }, { extend: true });
+    expect(warnings).toEqual([
+      '.: extended\n  ppo.gamma: 0.99 -> 0.5\n  some of the trials are no longer wanted; their rows stay, and no table counts them',
+    ]);
+  });
+
+  it('refuses the same file when a default moved since', async () => {
+    const then = { ...plan('p1'), digest: '0' };
+    await rows({ plan: then });
+    await expect(open()).rejects.toThrow(
+      /got another.*digest of the trials: 0 -> [0-9a-f]{64}\n {2}some of the trials are no longer wanted/s,
+    );
   });
 
   it('refuses other code and says what changed', async () => {

@@ -73,22 +73,6 @@ describe('ExecutorPool.run(job)', () => {
     expect(pool.pid).toBe(pid);
   });
 
-  it('calls exhausted memory a limit, whether the thread or the process died of it', async () => {
-    const pool = make();
-    await trained(pool);
-    const done = await run(pool, { do: 'heap' });
-    expect(failure(done)).toEqual({ kind: 'limit', message: 'memory: more than 64 MB of heap' });
-    expect((await run(pool, {})).row.ok).toBe(true);
-  });
-
-  it.each(['sulk', 'hang'] as const)('stops a job at its wall limit, in words or by force (%s)', async (deed) => {
-    const pool = make();
-    await trained(pool);
-    const [done, beside] = await Promise.all([run(pool, { do: deed }, 'none', 200), run(pool, { spinMs: 1500 })]);
-    expect(failure(done)).toEqual({ kind: 'limit', message: 'wall: more than 0.2 s' });
-    expect(beside.row.ok).toBe(true);
-  });
-
   it('starts a new executor when one dies, and retries those that were on it one by one', async () => {
     const pool = make();
     await trained(pool);
@@ -103,38 +87,12 @@ describe('ExecutorPool.run(job)', () => {
     expect(warnings).toEqual(['the executor process died (signal SIGKILL); 2 job(s) again, one by one']);
   });
 
-  it('gives a job up that kills the executor alone, twice; its neighbour of the first death is not blamed', async () => {
-    const pool = make();
-    await trained(pool);
-    const [killer, innocent] = await Promise.all([run(pool, { do: 'kill', spinMs: 50 }), run(pool, { spinMs: 200 })]);
-    expect(failure(killer)).toEqual({ kind: 'crashed', message: 'its thread or its process died with it, 2 times' });
-    expect(killer.facts.stack).toContain('executor died (signal SIGKILL) with 2 job(s) on it');
-    expect(innocent.row.ok).toBe(true);
-    expect(warnings).toHaveLength(3);
-  });
-
   it('rejects when no executor starts, with what it said', async () => {
     const pool = make({ threadModule: brokenThread, startMs: 5_000 });
     const job: Job = baseJob(baseSpec(1));
     await expect(Promise.all([pool.run(job, null), pool.run(job, null)])).rejects.toThrow(
       /does not start \(exit code 1, 3 times\).*this module does not load/s,
     );
-  });
-
-  it('rejects when threads do not answer the self-test in time', async () => {
-    const pool = make({ threadModule: sleepyThread, startMs: 300 });
-    await expect(pool.run(baseJob(baseSpec(1)), null)).rejects.toThrow(/does not start.*no answer to the self-test within 300 ms/s);
-  });
-
-  it('does not wait for ever for a thread that does not come back, and does not blame the job', async () => {
-    const pool = make({ slots: 1, threadModule: lazyThread, startMs: 1_500 });
-    await trained(pool);
-    const hang = join(tmpdir(), `spc-lazy-${process.pid}`);
-    writeFileSync(hang, '');
-    const done = await run(pool, { do: 'exit', marker: marker() }); // ends its thread; the next one hangs, the next executor is well
-    expect(existsSync(hang)).toBe(false);
-    expect(done.row.ok).toBe(true);
-    expect(warnings.at(-1)).toMatch(/^the executor process died \(exit code 1\)/);
   });
 
   it('rejects what runs and what waits when it is stopped', async () => {

@@ -21,7 +21,7 @@ for (let seed = 1; trials.length < count; seed++) {
 }
 
 const numerics = { base: '', trial: '', all: '', engine: '', files: {} };
-const freeze = { extend: false, recompute: false, changes: () => [], warn: () => {} };
+const freeze = { extend: false, recompute: false, warn: () => {} };
 const store = await Store.open(folder, { sweepYaml: '', plan: { digest: '' }, numerics }, freeze);
 // Files are the agent's matter, and would be most of the time.
 const digests = new Set();

@@ -1,0 +1,31 @@
+import type { main } from '../../src/cli/main.ts';
+import type { Injected } from '../../src/cli/run.ts';
+import type { Left, SpcOptions } from './spc.ts';
+
+const dist = new URL('../../dist/cli/', import.meta.url);
+const load = async <T>(name: string): Promise<T> => (await import(new URL(name, dist).href)) as T;
+type Command = Parameters<typeof main>[1][number];
+type Make = (injected: Injected) => Command;
+const spc = await load<{ main: typeof main }>('main.js');
+const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
+
+/** The compiled command line, called in this process: half a second sooner than `spc`. */
+export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pick<SpcOptions, 'jobs'> = {}): Promise<Left> {
+  const threadModule = new URL(`../worker/fake/${jobs}.mjs`, import.meta.url).href;
+  const said = { stdout: '', stderr: '' };
+  const real = { stdout: process.stdout.write, stderr: process.stderr.write };
+  for (const name of ['stdout', 'stderr'] as const) {
+    process[name].write = ((text: unknown) => {
+      said[name] += String(text);
+      return true;
+    }) as typeof process.stdout.write;
+  }
+  try {
+    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule })]);
+    return { code: Number(process.exitCode ?? 0), signal: null, ...said };
+  } finally {
+    process.exitCode = undefined;
+    process.stdout.write = real.stdout;
+    process.stderr.write = real.stderr;
+  }
+}
