@@ -3,7 +3,7 @@
  * it adds its cotangents to the head's and returns its value. T is a bit mask of toxic actions per row.
  * Derivatives are checked against float64 autograd and finite differences.
  */
-import { logSoftmax, logSumExp } from '../math/categorical.ts';
+import { everyAction, logSoftmax, logSumExp } from '../math/categorical.ts';
 import { exp } from '../math/elementary.ts';
 import type { Head } from '../math/engine.ts';
 import type { Outputs } from './states.ts';
@@ -53,7 +53,7 @@ export function literal({ head, actions, from, count }: Rows, action: Int32Array
  * Source: Welleck et al., arXiv:1908.04319.
  */
 export function unlikelihood({ head, actions, from, count }: Rows, toxic: Int32Array, weight: number): number {
-  const all = 2 ** actions - 1;
+  const all = everyAction(actions);
   let loss = 0;
   for (let i = 0; i < count; i++) {
     const at = (from + i) * head.stride;
@@ -74,7 +74,7 @@ export function unlikelihood({ head, actions, from, count }: Rows, toxic: Int32A
  *   where active, ∂/∂z_j = softmax over T for j in T, −softmax over notT otherwise: a push that does not fade.
  */
 export function margin({ head, actions, from, count }: Rows, toxic: Int32Array, m: number, weight: number): number {
-  const all = 2 ** actions - 1;
+  const all = everyAction(actions);
   let loss = 0;
   for (let i = 0; i < count; i++) {
     const at = (from + i) * head.stride;

@@ -19,6 +19,9 @@ export function logSoftmax(logits: Floats, at: number, actions: number, forbidde
   for (let a = 0; a < actions; a++) out[a] = out[a]! - logSum;
 }
 
+/** The bit mask of all of `actions` actions, at most 31. */
+export const everyAction = (actions: number): number => (1 << actions) - 1;
+
 /** log Σ exp z over the actions of the bit mask `among`; −∞ where it is empty. */
 export function logSumExp(logits: Floats, at: number, actions: number, among: number): number {
   let max = -Infinity;
@@ -55,6 +58,5 @@ export function greedyAction(logits: Floats, at: number, actions: number, forbid
 /** π(T|s) = exp(LSE_T z − LSE z) for the bit mask `toxic`. */
 export function toxicProbability(logits: Floats, at: number, actions: number, toxic: number): number {
   if (toxic === 0) return 0;
-  const all = 2 ** actions - 1;
-  return exp(logSumExp(logits, at, actions, toxic) - logSumExp(logits, at, actions, all));
+  return exp(logSumExp(logits, at, actions, toxic) - logSumExp(logits, at, actions, everyAction(actions)));
 }
