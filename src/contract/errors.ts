@@ -3,13 +3,6 @@
  * `DivergedError` and `RefusedError`: findings, recorded as a `Failure` row. Anything else is a bug, recorded with its stack.
  */
 
-/** Where in a file a value stands; lines and columns from 1. */
-export interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
-
 /** `where: expected X, got Y; remedy`. Several problems of one file are reported at once. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
