@@ -1,9 +1,9 @@
-import { environment } from '../contract/environments.ts';
+import { ENVIRONMENTS, environment } from '../contract/environments.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { type EvaluateOptions, evaluateSchema } from '../contract/evaluate.ts';
 import { type Json, shortId } from '../contract/ids.ts';
 import { type PpoOptions, ppoSchema } from '../contract/ppo.ts';
-import { type Judged, judge, type Path, type Problem, printProblem, printValue } from '../contract/problems.ts';
+import { type Judged, judge, type Path, type Problem, printProblem, printValue, suggest } from '../contract/problems.ts';
 import { type Rule, SCENARIOS } from '../contract/scenarios.ts';
 import { type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
 import { type Preset, STRATEGIES, strategyPreset } from '../contract/strategies.ts';
@@ -146,6 +146,17 @@ function resolvePoint(sweep: Sweep, point: Point): { arm: Arm } | { problems: re
 
 const corrects = (preset: Preset): boolean => preset.needs !== 'nothing';
 
+/** A sweep that comes from elsewhere than today's schema, an old plan say, may name what is no longer there. */
+function unknownNames({ axes }: Sweep): Problem[] {
+  const known = { scenario: [...Object.keys(SCENARIOS), ...Object.keys(ENVIRONMENTS)], strategy: Object.keys(STRATEGIES) };
+  return (['scenario', 'strategy'] as const).flatMap((axis) =>
+    axes[axis].flatMap((name, i): Problem[] => {
+      const problem = { path: ['axes', axis, i], at: 'value', expected: `a ${axis}`, got: printValue(name) } as const;
+      return known[axis].includes(name) ? [] : [{ ...problem, remedy: suggest(name, known[axis]) }];
+    }),
+  );
+}
+
 /** Under a strategy that corrects, a scenario must say what is forbidden. */
 function bareEnvironments({ axes }: Sweep): Problem[] {
   const correcting = axes.strategy.filter((name) => corrects(strategyPreset(name)));
@@ -215,8 +226,8 @@ function unique<T>(items: readonly T[], key: (item: T) => string): T[] {
  * Parameters that an arm's strategy does not read are dropped, and arms that became equal merge: `none` stands once.
  */
 export function resolveArms(sweep: Sweep): { readonly arms: readonly Arm[]; readonly problems: readonly Problem[] } {
-  const large = tooLarge(sweep);
-  if (large.length > 0) return { arms: [], problems: large };
+  const hopeless = [...unknownNames(sweep), ...tooLarge(sweep)];
+  if (hopeless.length > 0) return { arms: [], problems: hopeless };
   const resolved = product(sweep.axes).map((point) => resolvePoint(sweep, point));
   const arms = resolved.flatMap((r) => ('arm' in r ? [r.arm] : []));
   const problems = [

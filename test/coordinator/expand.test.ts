@@ -176,6 +176,14 @@ describe('expand', () => {
     ]);
   });
 
+  it('expand(an old plan with names that are gone) throws ConfigError', () => {
+    const sweep = sweepOf(minimal);
+    expect(() => expand({ ...sweep, axes: { scenario: ['toString'], strategy: ['tfs'] } })).toThrow(ConfigError);
+    expect(() => expand({ ...sweep, axes: { ...sweep.axes, strategy: ['tfs'] } })).toThrow(
+      'axes.strategy[0]: expected a strategy, got "tfs"; did you mean tsf?',
+    );
+  });
+
   it('expand(too large) throws before it plans', () => {
     expect(refusal({ seeds: 1_000_000 })).toBe('axes: expected a grid of at most 1000000 trials, got 2000000; split the sweep');
   });

@@ -1,41 +1,11 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { Job, TrainedRow } from '../../src/contract/job.ts';
-import type { PoolOptions } from '../../src/worker/executor/pool.ts';
-import type { Finished } from '../../src/worker/executor/protocol.ts';
-import { brokenThread, ExecutorPool, fakeThread, lazyThread, sleepyThread } from './compiled.ts';
-import { baseJob, baseSpec, type Deed, trialJob, trialSpec } from './fake/specs.ts';
-
-type Pool = InstanceType<typeof ExecutorPool>;
-const pools: Pool[] = [];
-const warnings: string[] = [];
-const make = (options: Partial<PoolOptions> = {}): Pool => {
-  const pool = new ExecutorPool({ slots: 2, memoryMb: 64, threadModule: fakeThread, warn: (m) => warnings.push(m), ...options });
-  pools.push(pool);
-  return pool;
-};
-afterEach(() => {
-  for (const pool of pools.splice(0)) pool.stop();
-  warnings.length = 0;
-});
-
-const marker = (): string => join(mkdtempSync(join(tmpdir(), 'spc-')), 'marker');
-let base: { row: TrainedRow; policy: Uint8Array };
-const trained = async (pool: Pool): Promise<typeof base> => {
-  const { row, files } = await pool.run(baseJob(baseSpec(1)), null);
-  base = { row: row as TrainedRow, policy: files[0]![1] };
-  return base;
-};
-const run = (pool: Pool, deed: Deed, strategy = 'none', wallMs: number | null = null): Promise<Finished> =>
-  pool.run(trialJob(trialSpec(baseSpec(1), strategy, deed), base.row, wallMs), base.policy);
-const failure = ({ row }: Finished) => (row.ok ? null : row.failure);
+import { describe, expect, it } from 'vitest';
+import { brokenThread } from './compiled.ts';
+import { baseJob, baseSpec } from './fake/specs.ts';
+import { failure, make, marker, run, started, warnings } from './pools.ts';
 
 describe('ExecutorPool.run(job)', () => {
   it('gives back the row, the files and, apart from them, times by phase', async () => {
-    const pool = make();
-    await trained(pool);
+    const pool = await started();
     const done = await run(pool, { spinMs: 30 });
     expect(done.row.ok).toBe(true);
     expect(done.files.map(([kind]) => kind)).toEqual(['policies', 'forget']);
@@ -46,8 +16,7 @@ describe('ExecutorPool.run(job)', () => {
   });
 
   it('makes a Failure row of what a job throws: its message in the row, its stack beside it', async () => {
-    const pool = make();
-    await trained(pool);
+    const pool = await started();
     const done = await Promise.all((['nan', 'refuse', 'bug'] as const).map((deed) => run(pool, { do: deed })));
     expect(done.map(failure)).toEqual([
       { kind: 'diverged', message: 'loss: expected a finite number, got NaN at step 7' },
@@ -59,8 +28,7 @@ describe('ExecutorPool.run(job)', () => {
   });
 
   it('loses a thread with one job, and nothing else: once more, then `crashed`', async () => {
-    const pool = make();
-    await trained(pool);
+    const pool = await started();
     const pid = pool.pid;
     const [dead, once, beside] = await Promise.all([
       run(pool, { do: 'exit' }),
@@ -74,8 +42,7 @@ describe('ExecutorPool.run(job)', () => {
   });
 
   it('starts a new executor when one dies, and retries those that were on it one by one', async () => {
-    const pool = make();
-    await trained(pool);
+    const pool = await started();
     const pid = pool.pid;
     const [killer, innocent, late] = await Promise.all([
       run(pool, { do: 'kill', marker: marker(), spinMs: 50 }),
@@ -89,15 +56,14 @@ describe('ExecutorPool.run(job)', () => {
 
   it('rejects when no executor starts, with what it said', async () => {
     const pool = make({ threadModule: brokenThread, startMs: 5_000 });
-    const job: Job = baseJob(baseSpec(1));
+    const job = baseJob(baseSpec(1));
     await expect(Promise.all([pool.run(job, null), pool.run(job, null)])).rejects.toThrow(
       /does not start \(exit code 1, 3 times\).*this module does not load/s,
     );
   });
 
   it('rejects what runs and what waits when it is stopped', async () => {
-    const pool = make({ slots: 1 });
-    await trained(pool);
+    const pool = await started({ slots: 1 });
     const [running, waiting] = [run(pool, { do: 'hang' }), run(pool, {})];
     setTimeout(() => pool.stop(), 100);
     await expect(running).rejects.toThrow('the executor was stopped');
