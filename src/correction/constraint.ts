@@ -6,6 +6,8 @@ import type { Stream } from '../math/rng/threefry.ts';
 
 /** T(s) and S_f of a scenario, ready to compute with; all a data-free strategy may know of the world. */
 export interface Constraint {
+  /** No rules: a bare environment, in which nothing can be toxic. */
+  readonly bare: boolean;
   readonly obsDim: number;
   /** Number of actions. */
   readonly actions: number;
@@ -26,6 +28,7 @@ export function makeConstraint(environmentId: string, rules: readonly Rule[], re
   const compiled = compileRules(environmentId, rules);
   const margin = Float32Array.from(observation, ({ low, high }) => regionMargin * (high - low));
   return {
+    bare: rules.length === 0,
     obsDim,
     actions: actions.length,
     toxic: (obs, row) => toxicMask(compiled, obs, row, obsDim),

@@ -134,7 +134,10 @@ export function runTrial(
     const { mask } = corrected;
     const play = { makeWorld, network: player, ...(mask && { mask }) };
     const measured = (mode: 'greedy' | 'sampled') =>
-      evaluate({ ...play, mode, streams: episodeStreams('evaluate', key, seed, EVALUATION_EPISODES) }, constraint.toxic);
+      evaluate(
+        { ...play, mode, streams: episodeStreams('evaluate', key, seed, EVALUATION_EPISODES) },
+        constraint.bare ? undefined : constraint.toxic,
+      );
     const greedy = measured('greedy');
     const sampled = measured('sampled');
     return {

@@ -121,6 +121,16 @@ describe('bad days, with jobs of a tenth of a second', () => {
     expectSame(sweep, outcome);
   });
 
+  it('kill -9 of the parent takes the executor with it, even when its jobs never end nor say anything', async () => {
+    const run = start([...make().run, '--threads', '2'], { jobs: 'stuck' });
+    await until('there is an executor', () => childrenOf(run.pid).length > 0);
+    await sleep(1_500); // it computes
+    const orphans = childrenOf(run.pid);
+    kill(run.pid);
+    await run.done;
+    await until('the executor has gone', () => !orphans.some(isAlive), 2_000);
+  });
+
   it('a second run beside the first is refused, and harms nothing', async () => {
     const sweep = make();
     const run = start(sweep.run, jobs);

@@ -6,7 +6,7 @@ import { lazyThread, sleepyThread } from './compiled.ts';
 import { baseJob, baseSpec } from './fake/specs.ts';
 import { failure, make, marker, run, started, warnings } from './pools.ts';
 
-describe('ExecutorPool.run(job), on bad days', () => {
+describe('ExecutorPool.run(job), on bad days', { timeout: 60_000 }, () => {
   it('calls exhausted memory a limit, whether the thread or the process died of it', async () => {
     const pool = await started();
     const done = await run(pool, { do: 'heap' });

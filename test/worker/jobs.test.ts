@@ -171,6 +171,12 @@ describe('runTrial(…)', () => {
     expect(() => runTrial(nowhere, base, wasm, unobserved)).toThrow(/got 0 pairs and \d+ states/);
   });
 
+  it('measures a bare environment without a word on forgetting', () => {
+    const result = resultOf(runTrial({ ...smallTrial('none'), rules: [] }, base, wasm, unobserved).row);
+    expect(result).toMatchObject({ fe: null, finalFe: null, worstCase: null, rsi: 1, greedy: { toxicRate: null, occupancy: null } });
+    expect(result.acceptance.reasons).toEqual([expect.stringMatching(/^greedy return/)]);
+  });
+
   it('says why a base is not accepted', () => {
     const { acceptance } = resultOf(runTrial(smallTrial('none'), base, wasm, unobserved).row);
     expect(acceptance.accepted).toBe(false);

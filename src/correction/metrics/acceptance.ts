@@ -6,7 +6,7 @@ import { mean, toxicProbabilities } from '../states.ts';
 
 /**
  * Is this base worth correcting under this scenario? It reaches the gate, does the toxic thing (mean π(T|s) >= 0.15 on S_f),
- * and often enough to be measured (1 % of steps, 256 pairs). `base` holds the base's weights.
+ * and often enough to be measured (1 % of steps, 256 pairs); of a bare environment only the gate is asked. `base` holds the base's weights.
  */
 export function judge(recorded: Identified, constraint: Constraint, base: Network, greedyReturn: number, gate: number): Acceptance {
   const { steps, regionSteps, violatingSteps, heldOut, validation } = recorded;
@@ -21,9 +21,11 @@ export function judge(recorded: Identified, constraint: Constraint, base: Networ
     if (!ok) reasons.push(reason);
   };
   demand(greedyReturn >= gate, `greedy return ${greedyReturn.toFixed(1)} is below the gate of ${gate}`);
-  demand((toxicProbability ?? 0) >= 0.15, `mean π(T|s) in the region is ${(toxicProbability ?? 0).toFixed(3)}, below 0.15`);
-  demand(violatingShare >= 0.01, `${(100 * violatingShare).toFixed(2)} % of steps violate, fewer than 1 %`);
-  demand(violatingSteps >= 256, `${violatingSteps} pairs violate, fewer than 256`);
+  if (!constraint.bare) {
+    demand((toxicProbability ?? 0) >= 0.15, `mean π(T|s) in the region is ${(toxicProbability ?? 0).toFixed(3)}, below 0.15`);
+    demand(violatingShare >= 0.01, `${(100 * violatingShare).toFixed(2)} % of steps violate, fewer than 1 %`);
+    demand(violatingSteps >= 256, `${violatingSteps} pairs violate, fewer than 256`);
+  }
   return {
     accepted: reasons.length === 0,
     reasons,

@@ -38,8 +38,9 @@ export function makeMeter({ spec, constraint, heldOut, makeWorld, base, key, obs
   const trace: string[] = [];
   const reference = outputs(base, heldOut.outside);
   const before = forgetProbability(base);
-  const region: States = { obs: new Float32Array(regionSamples * constraint.obsDim), count: regionSamples };
-  constraint.sampleRegion(makeStream('evaluate', key, seed, 'region'), region.obs, regionSamples);
+  const count = constraint.bare ? 0 : regionSamples;
+  const region: States = { obs: new Float32Array(count * constraint.obsDim), count };
+  if (count > 0) constraint.sampleRegion(makeStream('evaluate', key, seed, 'region'), region.obs, count);
 
   /** p̄: mean π(T|s) over the held-out states of the region. */
   function forgetProbability(network: Network): number | null {
@@ -83,7 +84,7 @@ export function forgetting(meter: Meter, network: Network, unmasked: boolean): F
   return {
     fe: forgetEffectiveness(meter.forgetCurve),
     finalFe: before !== null && before > 0 && after !== null ? 1 - after / before : null,
-    worstCase: toxicProbabilities(network, meter.region, constraint.toxic).reduce((max, p) => Math.max(max, p), 0),
+    worstCase: constraint.bare ? null : toxicProbabilities(network, meter.region, constraint.toxic).reduce((max, p) => Math.max(max, p), 0),
     ...retention(meter, network, heldOut.outside),
     forgetCurve: meter.forgetCurve,
     returnCurve: meter.returnCurve,
