@@ -2,8 +2,9 @@
 // A section is a function that returns rows { name, unit, value, n, min, median, max }; what is compared is run in turns, round by round.
 import { cpus } from 'node:os';
 import { ppo } from './ppo.mjs';
+import { runner } from './runner.mjs';
 
-const SECTIONS = { ppo };
+const SECTIONS = { ppo, runner };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));

@@ -1,11 +1,8 @@
-/**
- * What the runner itself costs, on this machine. Build first; then `node bench/runner.mjs`.
- *   overhead   wall time per empty trial through everything: coordinator, bus, agent, executor, two files and a row on the disk
- *   threads    real bases on 1 and on 2 threads: CPU time per job, and how much sooner the last one is done
- * Rounds are interleaved, so that a noisy neighbour disturbs both sides; medians with the number of rounds.
- */
+// What the runner itself costs.
+//   overhead   wall time per empty trial through everything: coordinator, bus, agent, executor, two files and a row on the disk
+//   threads    real bases on 1 and on 2 threads: CPU time per job, and how much sooner the last one is done
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LocalBus } from '../dist/bus/local.js';
 import { environment } from '../dist/contract/environments.js';
@@ -16,8 +13,9 @@ import { Schedule } from '../dist/coordinator/schedule.js';
 import { Store } from '../dist/coordinator/store.js';
 import { Agent } from '../dist/worker/agent/agent.js';
 import { ExecutorPool } from '../dist/worker/executor/pool.js';
+import { ratio, row } from './stats.mjs';
 
-const ROUNDS = Number(process.argv[2] ?? 5);
+const ROUNDS = 5;
 const EMPTY = 400;
 const REAL = 4;
 const TICK_MS = 10; // Linux: /proc counts hundredths of a second
@@ -27,19 +25,14 @@ const [ppo, evaluate] = [ppoSchema.parse({}), evaluateSchema.parse({})];
 const worldOptions = environment('CartPole-v1').options.parse({});
 const baseSpec = (seed, options = ppo) => ({ environment: 'CartPole-v1', options: worldOptions, ppo: options, seed, engine: 'wasm' });
 
-/** All threads of a process, user and system. */
+/** ms of CPU time of all threads of a process; the executor is another one, so this reads what Linux says of it. */
 function cpuMs(pid) {
+  if (pid === null) return 0; // not started yet
+
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
-
-const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-const span = (values) => `${median(values).toFixed(2)}  [${Math.min(...values).toFixed(2)}, ${Math.max(...values).toFixed(2)}]`;
 
 /** Milliseconds per trial from the first row to the last: starting processes is no part of it. */
 async function empty(slots) {
@@ -75,22 +68,30 @@ async function real(pool, ppoOptions) {
   return { wall: performance.now() - start, cpu: (cpuMs(pool.pid) - before) / REAL };
 }
 
-const overhead = { 1: [], 2: [] };
-for (let round = 0; round < ROUNDS; round++) for (const slots of [1, 2]) overhead[slots].push(await empty(slots));
-console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}; median [min, max] of n = ${ROUNDS} rounds`);
-for (const slots of [1, 2]) console.log(`overhead per empty trial, ${slots} thread(s), ${EMPTY} trials: ${span(overhead[slots])} ms`);
-
-const options = ppoSchema.parse({ totalTimesteps: 16_384 });
-const pools = { 1: new ExecutorPool({ slots: 1 }), 2: new ExecutorPool({ slots: 2 }) };
-for (const slots of [1, 2]) await real({ run: (...job) => pools[slots].run(...job), pid: process.pid }, options); // compiles, warms up
-const rounds = [];
-for (let round = 0; round < ROUNDS; round++) rounds.push({ 1: await real(pools[1], options), 2: await real(pools[2], options) });
-for (const slots of [1, 2]) {
-  pools[slots].stop();
-  console.log(
-    `real bases, ${slots} thread(s), ${REAL} jobs: CPU per job ${span(rounds.map((r) => r[slots].cpu))} ms, wall ${span(rounds.map((r) => r[slots].wall))} ms`,
-  );
+export async function runner(say) {
+  const overhead = { 1: [], 2: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    say(`empty trials, round ${round + 1} of ${ROUNDS}`);
+    for (const slots of [1, 2]) overhead[slots].push(await empty(slots));
+  }
+  const options = ppoSchema.parse({ totalTimesteps: 16_384 });
+  const pools = { 1: new ExecutorPool({ slots: 1 }), 2: new ExecutorPool({ slots: 2 }) };
+  const rounds = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    say(round === 0 ? 'real bases, warm-up' : `real bases, round ${round} of ${ROUNDS}`);
+    const both = { 1: await real(pools[1], options), 2: await real(pools[2], options) };
+    if (round > 0) rounds.push(both);
+  }
+  for (const slots of [1, 2]) pools[slots].stop();
+  const of = (slots, what) => rounds.map((r) => r[slots][what]);
+  return {
+    title: `${EMPTY} empty trials; ${REAL} real bases of ${options.totalTimesteps} timesteps`,
+    rows: [
+      ...[1, 2].map((slots) => row(`empty trial, ${slots} thread(s)`, 'ms of wall time', overhead[slots])),
+      ...[1, 2].map((slots) => row(`real base, ${slots} thread(s)`, 'ms of CPU time', of(slots, 'cpu'))),
+      ratio('2 threads / 1, CPU time per base', of(2, 'cpu'), of(1, 'cpu')),
+      ratio('1 thread / 2, wall time of all', of(1, 'wall'), of(2, 'wall')),
+    ],
+    notes: [],
+  };
 }
-console.log(
-  `2 threads against 1: CPU per job x ${span(rounds.map((r) => r[2].cpu / r[1].cpu))}, sooner by x ${span(rounds.map((r) => r[1].wall / r[2].wall))}`,
-);
