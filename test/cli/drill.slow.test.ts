@@ -93,7 +93,7 @@ describe('bad days, with jobs of a tenth of a second', () => {
     const { code, stdout, stderr } = await run.done;
     expect([code, stdout]).toEqual([signal === 'SIGINT' ? 130 : 143, '']);
     expect(stderr).toMatch(
-      /finishing what runs \(2 of 2 threads\); once more to leave at once\n.*interrupted; the same command goes on from here\n/s,
+      /finishing what runs \([12] of 2 threads\); once more to leave at once\n.*interrupted; the same command goes on from here\n/s,
     );
     expect(rowsOf(sweep) - before).toBeGreaterThanOrEqual(1);
     expect(rowsOf(sweep) - before).toBeLessThanOrEqual(3);
@@ -194,7 +194,7 @@ describe('jobs that fail', () => {
 });
 
 describe('bad days, with the real jobs', () => {
-  const more = 'ppo: { totalTimesteps: 8192 }\ncorrect: { steps: 40, episodes: 20 }\nevaluate: { episodes: 20, curveEpisodes: 5 }\n';
+  const more = 'ppo: { totalTimesteps: 8192 }\ncorrect: { steps: 40, episodes: 20 }\nevaluate: { curveEpisodes: 5 }\n';
   const make = (): Sweep => scratch({ seeds: 3, strategies: 'none, tsf', more });
   let outcome: Outcome;
   beforeAll(async () => {
