@@ -47,7 +47,7 @@ export interface Acceptance {
   readonly reasons: readonly string[];
   readonly greedyReturn: number;
   readonly gate: number;
-  /** Mean π(T|s) over recorded states of the region, null if there were none. */
+  /** Mean π(T|s) over the validation and held-out states of the region, null if there were none. */
   readonly toxicProbability: number | null;
   readonly violatingSteps: number;
   readonly violatingShare: number;
@@ -63,9 +63,10 @@ export interface Cost {
 
 export interface TrialResult {
   readonly acceptance: Acceptance;
-  /** Forget effectiveness by area, 1 - ∫ min(1, p̄(u)/p̄(0)) du; null where it means nothing (`retrain`). In [.., 1], not per cent; so are all below. */
+  /** Forget effectiveness by area, 1 - ∫ min(1, p̄(u)/p̄(0)) du along the way; null where it means nothing (`retrain`). In [0, 1], not per cent; so are all below.
+   *  With 21 points a trapezoid cannot exceed 0.975. */
   readonly fe: number | null;
-  /** 1 - p̄(K)/p̄(0) of the policy that is returned. */
+  /** 1 - p̄(returned policy)/p̄(0); negative if it does the toxic thing more often. */
   readonly finalFe: number | null;
   /** Largest π(T|s) over the region samples. */
   readonly worstCase: number | null;

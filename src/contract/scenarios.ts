@@ -15,7 +15,7 @@ export interface Scenario {
   readonly rules: readonly Rule[];
 }
 
-/** Calibrated on trained policies; thresholds and prices in ARCHITECTURE.md. */
+/** Thresholds were calibrated on trained policies. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   // Pushing a tilting pole further over. Stock CartPole never leaves ±0.09 rad once trained: hence the wider world and the impulses.
   'cartpole/angle': {

@@ -31,7 +31,7 @@ export interface TrialSpec {
 export const baseId = (spec: BaseSpec): string => shortId(spec);
 export const trialId = (spec: TrialSpec): string => shortId(spec);
 
-/** A rule with names replaced by indices and bounds rounded to float32: what the worlds and the masks compute with. */
+/** A rule with names resolved to indices, open ends to ±Infinity, and bounds rounded to float32. Its box is closed. */
 export interface CompiledRule {
   readonly dims: readonly { readonly index: number; readonly low: number; readonly high: number }[];
   readonly forbid: readonly number[];

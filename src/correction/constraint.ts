@@ -1,4 +1,5 @@
 import { environment } from '../contract/environments.ts';
+import { RefusedError } from '../contract/errors.ts';
 import type { Rule } from '../contract/scenarios.ts';
 import { compileRules } from '../contract/spec.ts';
 import { inMargin, sampleOutside, sampleRegion, toxicMask } from '../envs/constraint.ts';
@@ -33,7 +34,17 @@ export function makeConstraint(environmentId: string, rules: readonly Rule[], re
     actions: actions.length,
     toxic: (obs, row) => toxicMask(compiled, obs, row, obsDim),
     outside: (obs, row) => !inMargin(compiled, obs, row, obsDim, margin),
-    sampleRegion: (rng, out, rows) => sampleRegion(compiled, observation, rng, out, rows),
-    sampleOutside: (rng, out, rows) => sampleOutside(compiled, margin, observation, rng, out, rows),
+    sampleRegion: (rng, out, rows) => refusing(() => sampleRegion(compiled, observation, rng, out, rows)),
+    sampleOutside: (rng, out, rows) => refusing(() => sampleOutside(compiled, margin, observation, rng, out, rows)),
   };
+}
+
+/** A constraint that leaves nothing to sample is a finding about the scenario, not a bug. */
+function refusing(sample: () => void): void {
+  try {
+    sample();
+  } catch (cause) {
+    if (cause instanceof RangeError) throw new RefusedError(cause.message, { cause });
+    throw cause;
+  }
 }

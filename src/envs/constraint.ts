@@ -1,10 +1,5 @@
+import type { CompiledRule } from '../contract/spec.ts';
 import type { Stream } from '../math/rng/threefry.ts';
-
-/** A rule with names resolved to indices, open ends to ±Infinity, and bounds rounded to float32. Its box is closed. */
-export interface CompiledRule {
-  readonly dims: readonly { readonly index: number; readonly low: number; readonly high: number }[];
-  readonly forbid: readonly number[];
-}
 
 /** One dimension of the bounding box that is sampled. `integer`: only whole numbers occur there (a leg touches the ground or not). */
 export interface Span {

@@ -1,3 +1,4 @@
+import { DivergedError } from '../contract/errors.ts';
 import { canonicalJson, contentDigest } from '../contract/ids.ts';
 import type { Floats, Network, Shape } from '../math/engine.ts';
 import { layout, size } from '../math/layout.ts';
@@ -9,8 +10,11 @@ export interface Policy {
   readonly params: Floats;
 }
 
+/** Throws DivergedError for weights that are no finite numbers: gradients are judged before a step, this judges the last one. */
 export function policyOf(network: Network): Policy {
-  return { shape: network.shape, params: network.get() };
+  const params = network.get();
+  if (!params.every((w) => Number.isFinite(w))) throw new DivergedError('policy: expected finite weights');
+  return { shape: network.shape, params };
 }
 
 /** One tensor per weight and bias, in the layout's order; the shape stands in the metadata. Same policy, same bytes. */

@@ -51,8 +51,8 @@ export interface Iteration extends LossStats {
 
 export const batchSize = (o: PpoOptions): number => o.numEnvs * o.numSteps;
 export const iterations = (o: PpoOptions): number => Math.ceil(o.totalTimesteps / batchSize(o));
-/** Most rows that training sends through its network at once. */
-export const rowsNeeded = (o: PpoOptions): number => Math.max(o.numEnvs, batchSize(o) / o.numMinibatches);
+/** Rows to make a training network for: what it is sent at once, and at least an eighth of the batch, since its memory must hold the rollout. */
+export const rowsNeeded = (o: PpoOptions): number => Math.max(o.numEnvs, batchSize(o) / o.numMinibatches, Math.ceil(batchSize(o) / 8));
 
 export function train(input: TrainInput): { environmentSteps: number; gradientSteps: number; samples: number } {
   const { network, options, log } = input;

@@ -46,7 +46,7 @@ export const correctionMs = (strategy: string, identify: number, correct: number
 const spent = ({ strategy, result: { cost } }: Context, what: 'gradientSteps' | 'environmentSteps'): number =>
   cost.correct[what] + (paysForRecording(strategy) ? cost.identify[what] : 0);
 
-const noCurve = 'the policy had no toxic probability to lose';
+const noCurve = 'no held-out state of the region, or no toxic probability there';
 const noTime = 'no time on record';
 
 export const METRICS: readonly Metric[] = [

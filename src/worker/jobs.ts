@@ -3,9 +3,9 @@
  *   table = summarize(expand(sweep).map((trial) => runTrial(trial, trainBase(trial.base))))
  */
 import { environment } from '../contract/environments.ts';
-import { RefusedError } from '../contract/errors.ts';
+import { DivergedError, RefusedError } from '../contract/errors.ts';
 import { EVALUATION_EPISODES } from '../contract/evaluate.ts';
-import { contentDigest } from '../contract/ids.ts';
+import { canonicalJson, contentDigest } from '../contract/ids.ts';
 import type { Observe } from '../contract/observe.ts';
 import type { BaseResult, BaseRow, Curve, TrialResult, TrialRow } from '../contract/rows.ts';
 import { type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
@@ -65,7 +65,7 @@ export function trainBase(spec: BaseSpec, engine: Engine, observe: Observe): { r
     random: measured('random'),
   }));
   player.free();
-  return { row: { id: baseId(spec), spec, ok: true, result }, policy: file };
+  return { row: finite({ id: baseId(spec), spec, ok: true, result }), policy: file };
 }
 
 /** Corrects a base and measures what became of it. Throws RefusedError where the forget set is not fit for the strategy. */
@@ -109,7 +109,7 @@ export function runTrial(
       {
         base: policy,
         constraint,
-        recorded,
+        recorded: { forget: recorded.forget, retain: recorded.retain, validation: recorded.validation },
         checkpoints: meter.checkpoints,
         checkpoint: meter.checkpoint,
         ppo,
@@ -155,7 +155,17 @@ export function runTrial(
     };
   });
   player.free();
-  return { row: { id: trialId(spec), base: base.row.id, spec, ok: true, result }, policy: file, forgetSet };
+  return { row: finite({ id: trialId(spec), base: base.row.id, spec, ok: true, result }), policy: file, forgetSet };
+}
+
+/** The row itself. Throws DivergedError where a measurement is no finite number: weights may be finite and their logits not. */
+function finite<Row extends BaseRow | TrialRow>(row: Row): Row {
+  try {
+    canonicalJson(row);
+  } catch (cause) {
+    throw new DivergedError('measurements: expected finite numbers, got others; the weights have grown too large', { cause });
+  }
+  return row;
 }
 
 /** What every stream of a base is keyed by, beside its purpose and seed. The strategy is in no key: all arms of a seed share their draws. */

@@ -60,7 +60,8 @@ describe('identify(…)', () => {
 
   it('keeps at most as many as it is told, evenly spread', () => {
     const few = collect({ episodes: 50, forgetPairs: 10, retainStates: 7 });
-    expect([few.forget.count, few.retain.count, few.heldOut.region.count]).toEqual([10, 7, 7]);
+    expect([few.forget.count, few.retain.count]).toEqual([10, 7]);
+    expect(few.heldOut).toEqual(found.heldOut); // what is measured is not the strategy's to choose
     expect(few.forget.episode[9]! - few.forget.episode[0]!).toBeGreaterThan(15);
   });
 });

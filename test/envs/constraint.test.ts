@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CompiledRule, inMargin, type Span, sampleOutside, sampleRegion, toxicMask, uniformInBox } from '../../src/envs/constraint.ts';
+import type { CompiledRule } from '../../src/contract/spec.ts';
+import { inMargin, type Span, sampleOutside, sampleRegion, toxicMask, uniformInBox } from '../../src/envs/constraint.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 
 const INF = Number.POSITIVE_INFINITY;

@@ -183,6 +183,21 @@ describe('runTrial(…)', () => {
     expect(acceptance.reasons[0]).toMatch(/^greedy return \d+\.\d is below the gate of 475$/);
   });
 
+  it('throws DivergedError when only the last step leaves the finite numbers, in training and in correcting', () => {
+    const once = { totalTimesteps: 256, updateEpochs: 1, numMinibatches: 1, learningRate: 1e38, maxGradNorm: null };
+    expect(() => trainBase(smallBase(1, { ...once, adamEps: 1e-38 }), wasm, unobserved)).toThrow(DivergedError);
+    for (const strategy of ['tsf', 'tsf:paper'])
+      expect(() =>
+        runTrial(smallTrial(strategy, smallBase(), { steps: 1, annealLr: false, learningRate: 3e38 }), base, wasm, unobserved),
+      ).toThrow(DivergedError);
+  });
+
+  it('refuses to choose a checkpoint without validation states in the region', () => {
+    const spec = smallTrial('tsf', smallBase(), { episodes: 5 });
+    const rare = { ...spec, rules: [{ where: { theta: [0.35, null] as const }, forbid: ['left'] }] };
+    expect(() => runTrial(rare, base, wasm, unobserved)).toThrow(RefusedError);
+  });
+
   it('throws DivergedError when the correction leaves the finite numbers', () => {
     const wild = smallTrial('tsf', smallBase(), { learningRate: 1e38, maxGradNorm: 1e30 });
     expect(() => runTrial(wild, base, wasm, unobserved)).toThrow(DivergedError);

@@ -17,6 +17,9 @@ export interface ForgetSet extends States {
 /** Enough to rank 21 checkpoints; all of them would cost a fifth of the correction. */
 const VALIDATION_STATES = 2048;
 
+/** For the metrics; not the strategy's to choose. */
+const HELD_OUT_STATES = 8192;
+
 /** Recorded states apart from those used for correcting: of other episodes, so that they are nobody's neighbours. */
 export interface Held {
   readonly region: States;
@@ -98,7 +101,7 @@ export function identify(
     },
     retain: states(thin(found[0]!.outside, options.retainStates)),
     validation: held(found[1]!, VALIDATION_STATES),
-    heldOut: held(found[2]!, options.retainStates),
+    heldOut: held(found[2]!, HELD_OUT_STATES),
     steps,
     regionSteps,
     violatingSteps,

@@ -24,7 +24,7 @@ export const tsf: Strategy<TsfOptions> = {
     const { base, constraint, recorded, checkpoints, checkpoint } = input;
     const { forgetBatch, retainBatch, steps } = options;
     const rows = forgetBatch + retainBatch;
-    const capacity = Math.max(rows, options.regionSamples, 1024);
+    const capacity = Math.max(rows, 1024);
     const network = engine.network(base.shape, capacity);
     const teacher = engine.network(base.shape, capacity);
     network.set(base.params);
