@@ -37,7 +37,7 @@ export function resultsFolder(given: string, root: string = RESULTS): string {
   const folder = [given, named].find(hasSweep);
   if (folder !== undefined) return folder;
   const complain = (expected: string, got: string, remedy?: string): ConfigError =>
-    new ConfigError(printProblem({ path: [], at: 'value', expected, got, remedy }, 'table'));
+    new ConfigError(printProblem({ path: [], at: 'value', expected, got, remedy }, 'results'));
   const there = [given, named].find((path) => given !== '' && existsSync(path));
   if (there !== undefined) return fail(complain('a results folder, with its sweep.yaml', `${there} without one`, what(root)));
   return fail(complain(`a results folder or the name of a sweep under ${root}/`, given || 'nothing', what(root, given)));

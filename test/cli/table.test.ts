@@ -38,13 +38,13 @@ describe('resultsFolder(…)', () => {
   ])('says what exists instead of %j', (given, message) => {
     const call = () => resultsFolder(given, root);
     expect(call).toThrow(ConfigError);
-    expect(call).toThrow(`table: expected a results folder or the name of a sweep under ${root}/, ${message}`);
+    expect(call).toThrow(`results: expected a results folder or the name of a sweep under ${root}/, ${message}`);
   });
 
   it('tells a folder without a sweep from one that is not there', () => {
     const path = join(root, 'empty');
     expect(() => resultsFolder('empty', root)).toThrow(
-      `table: expected a results folder, with its sweep.yaml, got ${path} without one; there are paper, quick`,
+      `results: expected a results folder, with its sweep.yaml, got ${path} without one; there are paper, quick`,
     );
   });
 
