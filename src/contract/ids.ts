@@ -6,7 +6,7 @@ import { canonicalize } from 'json-canonicalize';
 /** What JSON can say. Open bounds are `null`: JSON has no infinity. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** RFC 8785: one text per value, whatever the order of keys. Throws for what JSON cannot say (NaN, infinity, undefined). */
+/** RFC 8785: one text per value, whatever the order of keys. Throws for NaN, infinity and a bare undefined; an undefined property is left out, as in JSON. */
 export function canonicalJson(value: unknown): string {
   if (value === undefined) throw new TypeError('canonicalJson: expected a JSON value, got undefined');
   return canonicalize(value);

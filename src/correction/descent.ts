@@ -21,10 +21,10 @@ export function makeDescent(network: Network, options: DescentOptions) {
     /** One step along what the head's cotangents of rows [0, rows) say. */
     step(rows: number): void {
       const gradient = network.backward(rows, { weights: true }).weights;
-      network.mul(gradient, trainable);
+      network.mul(gradient, trainable); // a moment that never saw a gradient moves nothing
       const scale = clippingScale(network.norm(gradient), options.maxGradNorm, `correction step ${adam.step + 1}`);
       const learningRate = options.learningRate * (options.annealLr ? 1 - adam.step / options.steps : 1);
-      network.adam(adam, gradient, { learningRate, beta1: 0.9, beta2: 0.999, eps: options.adamEps, scale }, trainable);
+      network.adam(adam, gradient, { learningRate, beta1: 0.9, beta2: 0.999, eps: options.adamEps, scale });
     },
   };
 }

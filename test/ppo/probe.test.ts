@@ -89,8 +89,8 @@ describe('train(a world that pays 1 per step and is cut off after 4)', () => {
     expect(v).toBeGreaterThan(1.2);
   });
 
-  it('does not when the episode terminated', () => {
-    const v = value(trainOn({ ...forever, truncates: false }, makeEngine('wasm'), { totalTimesteps: 12_800 }), 0);
+  it.each([false, 'too'] as const)('does not when the episode terminated (truncated: %s)', (truncates) => {
+    const v = value(trainOn({ ...forever, truncates }, makeEngine('wasm'), { totalTimesteps: 12_800 }), 0);
     expect(v).toBeLessThan(1.75);
   });
 });

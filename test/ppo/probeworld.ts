@@ -4,8 +4,8 @@ import { Stream } from '../../src/math/rng/threefry.ts';
 /** What one probe world does: a one-number observation, two actions, episodes of fixed length. */
 export interface Probe {
   readonly length: number;
-  /** Whether the end is a time limit. */
-  readonly truncates?: boolean;
+  /** Whether the end is a time limit, or one that falls together with the task's end. */
+  readonly truncates?: boolean | 'too';
   /** The observation at the start of an episode; ±1 by default. */
   readonly start?: (coin: boolean) => number;
   readonly reward: (obs: number, action: number, step: number) => number;
@@ -44,7 +44,7 @@ export function probeWorld(probe: Probe, n: number, seed = 1): VecEnv {
         world.obs[i] = probe.next?.(obs, action) ?? obs;
         const ended = ++elapsed[i]! >= probe.length;
         world.ended[i] = ended ? 1 : 0;
-        world.terminated[i] = ended && !probe.truncates ? 1 : 0;
+        world.terminated[i] = ended && probe.truncates !== true ? 1 : 0;
         world.truncated[i] = ended && probe.truncates ? 1 : 0;
         if (!ended) continue;
         world.finalObs[i] = world.obs[i]!;
