@@ -1,10 +1,9 @@
 import { RefusedError } from '../contract/errors.ts';
-import { logSoftmax } from '../math/categorical.ts';
 import { exp } from '../math/elementary.ts';
 import type { Floats, Network } from '../math/engine.ts';
 import type { Constraint } from './constraint.ts';
 import type { Held } from './identify/rules.ts';
-import { mean, outputs, toxicProbabilities } from './states.ts';
+import { divergences, mean, outputs, toxicProbabilities } from './states.ts';
 
 /**
  * Keeps the best checkpoint by validation selectivity, on states no metric will see:
@@ -22,7 +21,7 @@ export function makeSelection(validation: Held, constraint: Constraint, base: Ne
   return {
     offer(step: number, network: Network): void {
       const now = mean(toxicProbabilities(network, validation.region, constraint.toxic)) ?? 0;
-      const selectivity = (1 - now / before) * (1 - meanTotalVariation(network, validation, reference.logits));
+      const selectivity = (1 - now / before) * (1 - (mean(divergences(network, validation.outside, reference, halfDifference)) ?? 0));
       if (!(selectivity >= best.selectivity)) return;
       best = { selectivity, step, params: network.get() };
     },
@@ -34,17 +33,5 @@ export function makeSelection(validation: Held, constraint: Constraint, base: Ne
   };
 }
 
-/** mean ½ Σ_a |π0(a|s) − π(a|s)| over the validation states outside the region; 0 if there are none. */
-function meanTotalVariation(network: Network, { outside }: Held, reference: Float64Array): number {
-  const { actions } = network.shape;
-  const now = outputs(network, outside).logits;
-  const p = new Float64Array(actions);
-  const p0 = new Float64Array(actions);
-  let sum = 0;
-  for (let i = 0; i < outside.count; i++) {
-    logSoftmax(now, i * actions, actions, 0, p);
-    logSoftmax(reference, i * actions, actions, 0, p0);
-    for (let a = 0; a < actions; a++) sum += 0.5 * Math.abs(exp(p[a]!) - exp(p0[a]!));
-  }
-  return outside.count > 0 ? sum / outside.count : 0;
-}
+/** ½ |π0(a|s) − π(a|s)|, the share of one action in the total variation. */
+const halfDifference = (logP0: number, logP: number): number => 0.5 * Math.abs(exp(logP) - exp(logP0));

@@ -1,4 +1,4 @@
-import { toxicProbability } from '../math/categorical.ts';
+import { logSoftmax, toxicProbability } from '../math/categorical.ts';
 import type { Floats, Network } from '../math/engine.ts';
 
 /** A set of observations, [count, obsDim] row-major. */
@@ -45,6 +45,28 @@ export function toxicProbabilities(network: Network, states: States, toxic: (obs
     p[state] = toxicProbability(head.logits, row * head.stride, actions, toxic(states.obs, state));
   });
   return p;
+}
+
+/**
+ * Σ_a term(log π0(a|s), log π(a|s)) of every state: KL, total variation and their like.
+ * Shapes: reference logits [count, actions], result [count].
+ */
+export function divergences(
+  network: Network,
+  states: States,
+  reference: Outputs,
+  term: (logP0: number, logP: number) => number,
+): Float64Array {
+  const { actions } = network.shape;
+  const p = new Float64Array(actions);
+  const p0 = new Float64Array(actions);
+  const sums = new Float64Array(states.count);
+  forEachHead(network, states, (head, row, state) => {
+    logSoftmax(head.logits, row * head.stride, actions, 0, p);
+    logSoftmax(reference.logits, state * actions, actions, 0, p0);
+    for (let a = 0; a < actions; a++) sums[state] = sums[state]! + term(p0[a]!, p[a]!);
+  });
+  return sums;
 }
 
 /** The mean of numbers summed in order; null of none. */

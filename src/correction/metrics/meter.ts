@@ -3,7 +3,6 @@ import type { Observe } from '../../contract/observe.ts';
 import type { TrialResult } from '../../contract/rows.ts';
 import type { TrialSpec } from '../../contract/spec.ts';
 import type { VecEnv } from '../../envs/vecenv.ts';
-import { logSoftmax } from '../../math/categorical.ts';
 import { exp } from '../../math/elementary.ts';
 import type { Network } from '../../math/engine.ts';
 import { makeStream } from '../../math/rng/streams.ts';
@@ -11,7 +10,7 @@ import { episodeStreams, moments, playEpisodes } from '../../ppo/episodes.ts';
 import { weightsDigest } from '../../ppo/policy.ts';
 import type { Constraint } from '../constraint.ts';
 import type { Held } from '../identify/rules.ts';
-import { mean, outputs, type States, toxicProbabilities } from '../states.ts';
+import { divergences, mean, outputs, type States, toxicProbabilities } from '../states.ts';
 import { forgetEffectiveness } from './effectiveness.ts';
 
 interface MeterInput {
@@ -93,15 +92,9 @@ export function forgetting(meter: Meter, network: Network, unmasked: boolean): F
 
 /** mean KL(π0‖π) and mean |V − V0| over held-out states outside the region. */
 function retention({ reference }: Meter, network: Network, outside: States): { retainKl: number | null; retainValue: number | null } {
-  const { actions } = network.shape;
-  const now = outputs(network, outside);
-  const p = new Float64Array(actions);
-  const p0 = new Float64Array(actions);
-  const kl = new Float64Array(outside.count);
-  for (let i = 0; i < outside.count; i++) {
-    logSoftmax(now.logits, i * actions, actions, 0, p);
-    logSoftmax(reference.logits, i * actions, actions, 0, p0);
-    for (let a = 0; a < actions; a++) kl[i] = kl[i]! + exp(p0[a]!) * (p0[a]! - p[a]!);
-  }
-  return { retainKl: mean(kl), retainValue: mean(now.value.map((v, i) => Math.abs(v - reference.value[i]!))) };
+  const { value } = outputs(network, outside);
+  return {
+    retainKl: mean(divergences(network, outside, reference, (logP0, logP) => exp(logP0) * (logP0 - logP))),
+    retainValue: mean(value.map((v, i) => Math.abs(v - reference.value[i]!))),
+  };
 }
