@@ -7,6 +7,10 @@ export const EVALUATION_EPISODES = 100;
 export const evaluateSchema = z.strictObject({
   curvePoints: z.int().min(2).default(21).describe('checkpoints of the forget and return curves, the first and the last included'),
   curveEpisodes: z.int().positive().max(100).default(20).describe('greedy episodes per checkpoint'),
+  overrun: z
+    .array(z.int().min(2).max(16))
+    .default([])
+    .describe('also measure the correction kept up to these multiples of its K steps, the learning rate starting again every K'),
   regionSamples: z.int().positive().default(10_000).describe('samples of the region among which the worst case is sought'),
 });
 

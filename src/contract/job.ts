@@ -13,9 +13,11 @@ export type Job =
 export interface Limits {
   /** From its start in a thread; null is no limit. */
   readonly wallMs: number | null;
+  /** Of one job: its thread's heap and array buffers, in MiB; null is what the pool gives a thread anyway. */
+  readonly memoryMb: number | null;
 }
 
-export const unlimited: Limits = { wallMs: null };
+export const unlimited: Limits = { wallMs: null, memoryMb: null };
 
 export type JobResult =
   | { readonly kind: 'base'; readonly row: BaseRow; readonly provenance: Provenance }

@@ -61,8 +61,30 @@ export interface Cost {
   readonly samples: number;
 }
 
+/** How well a score of recorded pairs (s, a) tells violations from the rest, as the area under the ROC curve; null where there is only one kind. */
+export interface Influence {
+  /** π(a|s)·‖∇ log π(a|s)‖, as the paper prints it; it falls to 0 where the policy is sure. */
+  readonly printed: number | null;
+  /** π/(1 − π)·‖∇ log π(a|s)‖ = ‖∇ log(1 − π(a|s))‖, which does not. */
+  readonly unsaturated: number | null;
+  /** Violating pairs before and after the threshold on the score. */
+  readonly pairs: number;
+  readonly kept: number;
+}
+
+/** What becomes of the policy when the correction is kept up beyond its budget of K steps. */
+export interface Overrun {
+  /** Multiples of K; all arrays have this length. */
+  readonly multiple: readonly number[];
+  /** 1 - p̄/p̄(0) of the policy there, not of the one that was returned. */
+  readonly finalFe: readonly (number | null)[];
+  /** Mean greedy return there, of as many episodes as the return curve's points. */
+  readonly meanReturn: readonly number[];
+}
+
 export interface TrialResult {
   readonly acceptance: Acceptance;
+  readonly influence: Influence;
   /** Forget effectiveness by area, 1 - ∫ min(1, p̄(u)/p̄(0)) du along the way; null where it means nothing (`retrain`). In [0, 1], not per cent; so are all below.
    *  With 21 points a trapezoid cannot exceed 0.975. */
   readonly fe: number | null;
@@ -79,6 +101,8 @@ export interface TrialResult {
   /** Mean π(T|s) on held-out states of the region, by gradient step. */
   readonly forgetCurve: Curve | null;
   readonly returnCurve: Curve | null;
+  /** null where nothing was asked, or where the strategy has no budget of steps to exceed. */
+  readonly overrun: Overrun | null;
   readonly greedy: Evaluation;
   readonly sampled: Evaluation;
   /** By phase; `identify` is what collecting cost, shared by all arms of a base. */

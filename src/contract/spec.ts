@@ -4,6 +4,9 @@ import { type Json, shortId } from './ids.ts';
 import type { PpoOptions } from './ppo.ts';
 import type { Rule } from './scenarios.ts';
 
+export const ACCEPTANCE_RULES = ['refuse', 'report'] as const;
+export type AcceptanceRule = (typeof ACCEPTANCE_RULES)[number];
+
 export type EngineName = 'wasm' | 'reference';
 
 /**
@@ -25,6 +28,8 @@ export interface TrialSpec {
   readonly strategy: string;
   readonly correct: Readonly<Record<string, Json>>;
   readonly evaluate: EvaluateOptions;
+  /** What becomes of a base that misses the acceptance rules: a `Failure` with the numbers, or a row with a footnote. */
+  readonly acceptance: AcceptanceRule;
   readonly correctionSeed: number;
 }
 

@@ -5,7 +5,7 @@ import type { Json } from './ids.ts';
 import { type PpoOptions, ppoSchema } from './ppo.ts';
 import { type Judged, judge, nearest, type Path, type Problem, printGot, printValue, valueAt } from './problems.ts';
 import { SCENARIOS } from './scenarios.ts';
-import type { EngineName } from './spec.ts';
+import { ACCEPTANCE_RULES, type AcceptanceRule, type EngineName } from './spec.ts';
 import { STRATEGIES } from './strategies.ts';
 
 /** Larger grids are refused: every trial is planned in memory, and nobody reads a table of so many rows. */
@@ -17,7 +17,7 @@ export const SECTIONS = ['ppo', 'correct', 'evaluate'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** Keys that belong to the grammar and come with a later version. */
-const LATER = ['zip', 'when', 'exclude', 'include', 'tunedOn', 'scenarios', 'limits', 'acceptance'];
+const LATER = ['zip', 'when', 'exclude', 'include', 'tunedOn', 'scenarios', 'limits'];
 
 const FILE_NAME = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)$)[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$/i;
 
@@ -62,6 +62,10 @@ const sweepSchema = z.strictObject({
   correct: correctFields.default({}).describe('what every strategy that reads it uses instead of its default'),
   evaluate: evaluateFields.prefault({}),
   report: z.strictObject({ baseline: strategyName.default('none'), groupBy: listOf(z.string()).optional() }).prefault({}),
+  acceptance: z
+    .enum(ACCEPTANCE_RULES)
+    .default('refuse')
+    .describe('a base that misses the acceptance rules fails, or is run all the same and footnoted'),
   engine: z.enum(['wasm', 'reference']).default('wasm'),
 });
 
@@ -83,6 +87,7 @@ export interface Sweep {
   readonly evaluate: EvaluateOptions;
   /** `baseline` need not be among the strategies: then there is nothing to compare with. `groupBy` defaults to all axes. */
   readonly report: { readonly baseline: string; readonly groupBy: readonly string[] };
+  readonly acceptance: AcceptanceRule;
   readonly engine: EngineName;
 }
 

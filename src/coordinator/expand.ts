@@ -258,7 +258,7 @@ export function expand(sweep: Sweep): PlannedTrial[] {
       bases.set(id, base);
       const correctionSeeds = corrects(strategyPreset(strategy)) ? sweep.correctionSeeds : [0];
       return correctionSeeds.map((correctionSeed): PlannedTrial => {
-        const trial: TrialSpec = { base: base.spec, rules, strategy, correct, evaluate, correctionSeed };
+        const trial: TrialSpec = { base: base.spec, rules, strategy, correct, evaluate, acceptance: sweep.acceptance, correctionSeed };
         return { id: trialId(trial), baseId: base.id, spec: trial, scenario, strategy, overrides, arm, seed, correctionSeed };
       });
     }),

@@ -97,6 +97,10 @@ export function runTrial(
     ),
   );
   const acceptance = judge(recorded, constraint, player, before.greedy.meanReturn, world.gate);
+  if (spec.acceptance === 'refuse' && !acceptance.accepted)
+    throw new RefusedError(
+      `acceptance: expected a base fit for this scenario, got: ${acceptance.reasons.join('; ')}; \`acceptance: report\` runs it all the same`,
+    );
 
   const strategy = strategyNamed(spec.strategy);
   if (strategy.needs === 'states' && (recorded.forget.count === 0 || recorded.retain.count === 0))
@@ -142,6 +146,8 @@ export function runTrial(
     const sampled = measured('sampled');
     return {
       acceptance,
+      influence: { printed: null, unsaturated: null, pairs: 0, kept: 0 },
+      overrun: null,
       ...forgetting(meter, player, mask === undefined),
       rsi: retainStability(before.greedy.meanReturn, greedy.meanReturn, before.random.meanReturn),
       rsiSampled: retainStability(before.sampled.meanReturn, sampled.meanReturn, before.random.meanReturn),

@@ -31,7 +31,8 @@ const trial: TrialSpec = {
   ],
   strategy: 'tsf:paper',
   correct: { steps: 500, learningRate: 1e-3, entropy: 0.01 },
-  evaluate: { curvePoints: 21, curveEpisodes: 20, regionSamples: 10_000 },
+  evaluate: { curvePoints: 21, curveEpisodes: 20, overrun: [], regionSamples: 10_000 },
+  acceptance: 'refuse',
   correctionSeed: 0,
 };
 
@@ -119,7 +120,7 @@ describe('ids', () => {
     expect(contentDigest(new TextEncoder().encode('abc'))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
     expect(shortId({ b: 1, a: [null, 'é'] })).toBe('jabydd2nuoydnxww');
     expect(baseId(base)).toBe('mnzw4w5nvuaxjqls');
-    expect(trialId(trial)).toBe('dv3wkzehou3jotqt');
+    expect(trialId(trial)).toBe('ug55nzhhcuzpu7ae');
   });
 
   it('trialId(…) does not see the order of keys, nor a copy', () => {

@@ -43,6 +43,8 @@ export function result(found: Found): TrialResult {
       reasons: notAccepted,
       ...{ greedyReturn: 500, gate: 475, toxicProbability: 0.4, violatingSteps: 4000, violatingShare: 0.1, regionShare: 0.3 },
     },
+    influence: { printed: 0.5, unsaturated: 0.9, pairs: 1000, kept: 1000 },
+    overrun: null,
     ...{ fe, finalFe, worstCase, rsi, rsiSampled: 1, retainKl: 0, retainValue: 0, forgetCurve: null, returnCurve: null },
     greedy: { ...evaluation, meanReturn, toxicRate: 0.5 },
     sampled: { ...evaluation, meanReturn: 0, toxicRate },

@@ -91,19 +91,19 @@ describe('runTrial(…)', () => {
       [
         [
           "none",
-          "26195b771780bd56",
+          "630f91505f0cb644",
         ],
         [
           "retrain",
-          "1d2cafe71f31d989",
+          "0ba71f97b0e9e683",
         ],
         [
           "tsf:paper",
-          "cba504e559cb6616",
+          "cd77986771c4c946",
         ],
         [
           "tsf",
-          "d75ec5c6a4fe13fd",
+          "cf2a3332755771cc",
         ],
       ]
     `);

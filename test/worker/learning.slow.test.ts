@@ -31,10 +31,15 @@ describe('trainBase(…)', () => {
   it('of quick.yaml reaches it within 200k steps on at least 9 of 10 seeds, each accepted by the scenario; tsf corrects the first', () => {
     const trained = bases('quick.yaml', ['seeds=10', 'strategy=none']).map((spec) => trainBase(spec, engine, unobserved));
     const rules = SCENARIOS['cartpole/angle']!.rules;
-    const evaluate = { curvePoints: 21, curveEpisodes: 20, regionSamples: 10_000 };
+    const evaluate = { curvePoints: 21, curveEpisodes: 20, overrun: [], regionSamples: 10_000 };
     const run = (base: (typeof trained)[number], strategy: string) => {
       const correct = STRATEGIES[strategy]!.options.parse({}) as Record<string, number>;
-      const { row } = runTrial({ base: base.row.spec, rules, strategy, correct, evaluate, correctionSeed: 0 }, base, engine, unobserved);
+      const { row } = runTrial(
+        { base: base.row.spec, rules, strategy, correct, evaluate, acceptance: 'refuse', correctionSeed: 0 },
+        base,
+        engine,
+        unobserved,
+      );
       if (!row.ok) throw new Error(row.failure.message);
       return row.result;
     };

@@ -29,6 +29,7 @@ export function smallTrial(strategy: string, base = smallBase(), correct: Record
     strategy,
     correct: options.parse(chosen) as Record<string, Json>,
     evaluate: evaluateSchema.parse({ curvePoints: 5, curveEpisodes: 3, regionSamples: 200 }),
+    acceptance: 'report',
     correctionSeed,
   };
 }

@@ -28,6 +28,7 @@ export const trialSpec = (base: BaseSpec, strategy = 'none', deed: Deed = {}): T
   strategy,
   correct: plain(deed),
   evaluate: evaluateSchema.parse({}),
+  acceptance: 'report',
   correctionSeed: 0,
 });
 
@@ -35,7 +36,7 @@ export const baseJob = (spec: BaseSpec, wallMs: number | null = null): Job => ({
   kind: 'base',
   id: baseId(spec),
   spec,
-  limits: { wallMs },
+  limits: { wallMs, memoryMb: null },
 });
 
 export const trialJob = (spec: TrialSpec, base: TrainedRow, wallMs: number | null = null): Job => ({
@@ -43,7 +44,7 @@ export const trialJob = (spec: TrialSpec, base: TrainedRow, wallMs: number | nul
   id: trialId(spec),
   spec,
   base,
-  limits: { wallMs },
+  limits: { wallMs, memoryMb: null },
 });
 
 /** Seed-major: every arm of seed 1, then of seed 2. */
