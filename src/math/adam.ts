@@ -2,10 +2,10 @@ import type { AdamOptions, AdamState, Floats } from './engine.ts';
 
 /**
  * One step of Adam on `params`, in PyTorch's form (ε is added after the root, outside the bias correction of v).
- *   g = scale·gradient·mask
+ *   g = scale·gradient
  *   m = β1·m + (1 − β1)·g        v = β2·v + (1 − β2)·g²
- *   params −= α / (1 − β1^t) · m / (√v / √(1 − β2^t) + ε)
- * Where `mask` is 0, parameter and moments stay exactly as they are: a moment left over from earlier must not move them.
+ *   params −= mask · α / (1 − β1^t) · m / (√v / √(1 − β2^t) + ε)
+ * The mask damps the step and not the gradient, whose scale Adam divides out. Where it is 0, parameter and moments stay exactly as they are: a moment left over from earlier must not move them.
  * Shapes: all [size]. Writes `params` and `state`; allocates nothing.
  * Source: Kingma & Ba, arXiv:1412.6980, algorithm 1. Differs: the mask, which is ours.
  */
@@ -18,10 +18,10 @@ export function adam(params: Floats, state: AdamState, gradient: Floats, options
   for (let i = 0; i < params.length; i++) {
     const kept = mask === undefined ? 1 : mask[i]!;
     if (kept === 0) continue;
-    const g = scale * gradient[i]! * kept;
+    const g = scale * gradient[i]!;
     m[i] = beta1 * m[i]! + (1 - beta1) * g;
     v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-    params[i] = params[i]! - (alpha * m[i]!) / (Math.sqrt(v[i]!) * root + eps);
+    params[i] = params[i]! - kept * ((alpha * m[i]!) / (Math.sqrt(v[i]!) * root + eps));
   }
 }
 

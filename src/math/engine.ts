@@ -108,7 +108,7 @@ export interface Network {
   sampleNorms(rows: number, out: Floats): void;
   /** After a `backward` over the same rows: out[j] += sum over rows of (row's own gradient_j)^2, logStd untouched as above. The caller divides by rows. */
   fisher(rows: number, out: Floats): void;
-  /** params -= Adam step of `gradient`; where `mask` is 0, parameter and moments stay exactly as they are; other mask values multiply the gradient. */
+  /** params -= mask · Adam step of `gradient`; where `mask` is 0, parameter and moments stay exactly as they are. */
   adam(state: AdamState, gradient: Floats, options: AdamOptions, mask?: Floats): void;
 
   /** out[i, :] = source[indices[i], :] for rows of `width` numbers. Throws RangeError for an index without a row. */

@@ -27,13 +27,13 @@ function adam4(
 ): void {
   const p0 = read(width, params + at), m0 = read(width, m + at), v0 = read(width, v + at);
   const kept = masked ? read(width, mask + at) : f32x4.splat(1);
-  let g = f32x4.mul(f32x4.splat(scale), read(width, gradient + at));
-  if (masked) g = f32x4.mul(g, kept);
-  g = flush(g);
+  const g = flush(f32x4.mul(f32x4.splat(scale), read(width, gradient + at)));
   let m1 = flush(f32x4.add(f32x4.mul(f32x4.splat(beta1), m0), f32x4.mul(f32x4.splat(rest1), g)));
   let v1 = flushSquare(f32x4.add(f32x4.mul(f32x4.splat(beta2), v0), f32x4.mul(f32x4.mul(f32x4.splat(rest2), g), g)));
   const root = f32x4.add(f32x4.mul(f32x4.sqrt(v1), f32x4.splat(rootScale)), f32x4.splat(eps));
-  let p1 = f32x4.sub(p0, f32x4.div(f32x4.mul(f32x4.splat(stepSize), m1), root));
+  let move = f32x4.div(f32x4.mul(f32x4.splat(stepSize), m1), root);
+  if (masked) move = f32x4.mul(kept, move);
+  let p1 = f32x4.sub(p0, move);
   if (masked) {
     const still = f32x4.eq(kept, f32x4.splat(0));
     p1 = v128.bitselect(p0, p1, still);
