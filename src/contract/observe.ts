@@ -1,5 +1,5 @@
-/** The phases whose times provenance records; `curve` and `evaluate` are measurements and count as no overhead. */
-export type Phase = 'train' | 'identify' | 'correct' | 'curve' | 'evaluate';
+/** The phases whose times provenance records; `curve`, `evaluate` and `overrun` are measurements and count as no overhead. */
+export type Phase = 'train' | 'identify' | 'correct' | 'curve' | 'evaluate' | 'overrun';
 
 /**
  * How pure code is watched from outside. It gives nothing back that could change a number:

@@ -76,10 +76,10 @@ export interface Influence {
 export interface Overrun {
   /** Multiples of K; all arrays have this length. */
   readonly multiple: readonly number[];
-  /** 1 - p̄/p̄(0) of the policy there, not of the one that was returned. */
+  /** 1 - p̄/p̄(0) of the policy there, not of the one that was returned; null where it diverged. */
   readonly finalFe: readonly (number | null)[];
   /** Mean greedy return there, of as many episodes as the return curve's points. */
-  readonly meanReturn: readonly number[];
+  readonly meanReturn: readonly (number | null)[];
 }
 
 export interface TrialResult {

@@ -2,7 +2,7 @@ import { environment } from '../contract/environments.ts';
 import { RefusedError } from '../contract/errors.ts';
 import type { Rule } from '../contract/scenarios.ts';
 import { compileRules } from '../contract/spec.ts';
-import { inMargin, sampleOutside, sampleRegion, toxicMask } from '../envs/constraint.ts';
+import { boxesAround, deadEnd, inMargin, sampleOutside, sampleRegion, toxicMask } from '../envs/constraint.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 
 /** T(s) and S_f of a scenario, ready to compute with; all a data-free strategy may know of the world. */
@@ -12,6 +12,8 @@ export interface Constraint {
   readonly obsDim: number;
   /** Number of actions. */
   readonly actions: number;
+  /** Widths of the bounding box, [obsDim]. */
+  readonly widths: Float64Array;
   /** Bit mask of T(s) for row `row` of `obs`; 0 outside S_f. */
   readonly toxic: (obs: Float32Array, row: number) => number;
   /** Row lies outside S_f and its margin. */
@@ -20,22 +22,32 @@ export interface Constraint {
   readonly sampleRegion: (rng: Stream, out: Float32Array, rows: number) => void;
   /** `rows` states uniform over the box outside S_f and its margin. */
   readonly sampleOutside: (rng: Stream, out: Float32Array, rows: number) => void;
+  /** Where each of `rows` states of the region may move without leaving it, into low and high [rows, obsDim]. */
+  readonly boxesAround: (points: Float32Array, rows: number, low: Float64Array, high: Float64Array) => void;
 }
 
-/** `regionMargin` is a share of the box per dimension. */
+/** `regionMargin` is a share of the box per dimension. Throws RefusedError where some state would have no action left. */
 export function makeConstraint(environmentId: string, rules: readonly Rule[], regionMargin: number): Constraint {
   const { observation, actions } = environment(environmentId);
   const obsDim = observation.length;
   const compiled = compileRules(environmentId, rules);
-  const margin = Float32Array.from(observation, ({ low, high }) => regionMargin * (high - low));
+  const dead = deadEnd(compiled, obsDim, actions.length);
+  if (dead)
+    throw new RefusedError(
+      `constraint: expected every state to keep an action, got none where rules ${dead.map((i) => i + 1).join(' and ')} hold together`,
+    );
+  const widths = Float64Array.from(observation, ({ low, high }) => high - low);
+  const margin = Float32Array.from(widths, (width) => regionMargin * width);
   return {
     bare: rules.length === 0,
     obsDim,
     actions: actions.length,
+    widths,
     toxic: (obs, row) => toxicMask(compiled, obs, row, obsDim),
     outside: (obs, row) => !inMargin(compiled, obs, row, obsDim, margin),
     sampleRegion: (rng, out, rows) => refusing(() => sampleRegion(compiled, observation, rng, out, rows)),
     sampleOutside: (rng, out, rows) => refusing(() => sampleOutside(compiled, margin, observation, rng, out, rows)),
+    boxesAround: (points, rows, low, high) => boxesAround(compiled, observation, points, rows, low, high),
   };
 }
 

@@ -1,39 +1,46 @@
+import type { BoundsOptions } from '../contract/strategies.ts';
 import type { AdamState, Floats, Network } from '../math/engine.ts';
-import { linears } from '../math/layout.ts';
 import { clippingScale } from '../ppo/train.ts';
+import type { Protection } from './protect/index.ts';
 
-export interface DescentOptions {
-  readonly steps: number;
-  readonly learningRate: number;
-  readonly annealLr: boolean;
-  readonly adamEps: number;
-  readonly maxGradNorm: number;
-}
+type Options = Pick<BoundsOptions, 'steps' | 'learningRate' | 'annealLr' | 'adamEps' | 'maxGradNorm'>;
 
-/**
- * Takes one gradient step after another on policy and trunk: fresh Adam, global-norm clipping, the value head frozen
- * (and, where the networks are separate, its whole tower). A linear decay of the learning rate reaches 0 after the last step.
- */
-export function makeDescent(network: Network, options: DescentOptions) {
+/** Gradient steps on policy and trunk: fresh Adam, global-norm clipping, and what is protected stays. */
+export function makeDescent(network: Network, options: Options, { free, damp, pull }: Protection) {
   const adam: AdamState = { m: network.vector(network.size), v: network.vector(network.size), step: 0 };
-  const trainable = trainableMask(network);
+  const own = network.vector(network.size);
+  const gradientOf = (rows: number): Floats => {
+    const gradient = network.backward(rows, { weights: true }).weights;
+    network.mul(gradient, free); // a moment that never saw a gradient moves nothing
+    return gradient;
+  };
   return {
-    /** One step along what the head's cotangents of rows [0, rows) say. */
-    step(rows: number): void {
-      const gradient = network.backward(rows, { weights: true }).weights;
-      network.mul(gradient, trainable); // a moment that never saw a gradient moves nothing
+    /** Gradient steps done. */
+    get steps(): number {
+      return adam.step;
+    },
+    gradientOf,
+    /** A copy of what the head's cotangents of rows [0, rows) say, which the next `backward` leaves alone. Its own memory, overwritten by the next call. */
+    keep(rows: number): Floats {
+      own.set(gradientOf(rows));
+      return own;
+    },
+    /** One step along `gradient`; `round` of the K counts for the decay of the learning rate, which starts again after K. */
+    step(gradient: Floats, round: number): void {
+      pull?.(network.get(), gradient);
       const scale = clippingScale(network.norm(gradient), options.maxGradNorm, `correction step ${adam.step + 1}`);
-      const learningRate = options.learningRate * (options.annealLr ? 1 - adam.step / options.steps : 1);
-      network.adam(adam, gradient, { learningRate, beta1: 0.9, beta2: 0.999, eps: options.adamEps, scale });
+      const learningRate = options.learningRate * (options.annealLr ? 1 - (round % options.steps) / options.steps : 1);
+      network.adam(adam, gradient, { learningRate, beta1: 0.9, beta2: 0.999, eps: options.adamEps, scale }, damp ?? undefined);
     },
   };
 }
 
-/** 1 where a parameter may move, 0 in the value head. */
-function trainableMask(network: Network): Floats {
-  const mask = network.vector(network.size).fill(1);
-  for (const { name, inputs, outputs, weights } of linears(network.shape)) {
-    if (name.startsWith('value')) mask.fill(0, weights, weights + (inputs + 1) * outputs);
-  }
-  return mask;
+/**
+ * forget −= (forget·retain / ‖retain‖²) retain where they point apart, so that forgetting costs, to first order, nothing retained.
+ * Writes `forget`. Source: PCGrad, Yu et al., arXiv:2001.06782, one way.
+ */
+export function project(network: Network, forget: Floats, retain: Floats): void {
+  const along = network.dot(forget, retain);
+  const squared = network.dot(retain, retain);
+  if (along < 0 && squared > 0) network.axpy(-along / squared, retain, forget);
 }

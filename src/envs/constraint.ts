@@ -1,4 +1,5 @@
 import type { CompiledRule } from '../contract/spec.ts';
+import { everyAction } from '../math/categorical.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 
 /** One dimension of the bounding box that is sampled. `integer`: only whole numbers occur there (a leg touches the ground or not). */
@@ -95,17 +96,17 @@ export function uniformInBox(box: readonly Span[], stream: Stream, out: Float32A
   for (let row = 0; row < rows; row++) sampleBox(box, whole, stream, out, row * box.length);
 }
 
-/**
- * Writes `rows` samples, uniform over S_f within `box`: over the union of the rules' boxes, each intersected with it.
- * One of them is chosen by its volume, a point in it drawn, and kept with probability 1/(number of them that contain it), so that overlaps count once.
- * A box that is flat in a dimension where another is not has no volume beside it; when all are equally flat, their faces are sampled.
- * Shapes: out is [rows, box.length]. Throws: RangeError where no rule's box meets `box`.
- */
-export function sampleRegion(rules: readonly CompiledRule[], box: readonly Span[], stream: Stream, out: Float32Array, rows: number): void {
-  checkRoom('sampleRegion', box, out, rows);
-  const whole = makeBox('sampleRegion', box);
-  let parts: { box: Box; volume: number; flat: number }[] = [];
-  for (const { dims } of rules) {
+/** A rule's box within the bounding box; `flat` counts the dimensions in which it has no width. */
+interface Part {
+  readonly box: Box;
+  readonly volume: number;
+  readonly flat: number;
+}
+
+/** The rules' boxes within `box`, without those that miss it. */
+function partsOf(rules: readonly CompiledRule[], box: readonly Span[]): Part[] {
+  const whole = makeBox('region', box);
+  return rules.flatMap(({ dims }): Part[] => {
     const part: Box = { low: whole.low.slice(), high: whole.high.slice() };
     for (const { index, low, high } of dims) {
       const integer = box[index]!.integer;
@@ -121,8 +122,67 @@ export function sampleRegion(rules: readonly CompiledRule[], box: readonly Span[
       else if (width > 0) volume *= width;
       else flat++;
     }
-    if (volume > 0) parts.push({ box: part, volume, flat });
+    return volume > 0 ? [{ box: part, volume, flat }] : [];
+  });
+}
+
+/**
+ * For each row of `points`, which must lie in S_f within `box`, the first rule's box that contains it: where it may move without leaving S_f.
+ * Shapes: points, low, high are [rows, box.length]. Whole-number dimensions are fixed: low = high. Throws: RangeError for a point outside.
+ */
+export function boxesAround(
+  rules: readonly CompiledRule[],
+  box: readonly Span[],
+  points: Float32Array,
+  rows: number,
+  low: Float64Array,
+  high: Float64Array,
+): void {
+  const parts = partsOf(rules, box);
+  for (let row = 0; row < rows; row++) {
+    const at = row * box.length;
+    const part = parts.find((p) => contains(p.box, points, at));
+    if (!part) throw new RangeError(`boxesAround: expected points of the region, got row ${row} outside`);
+    for (let k = 0; k < box.length; k++) {
+      const fixed = box[k]!.integer ? points[at + k]! : undefined;
+      low[at + k] = fixed ?? part.box.low[k]!;
+      high[at + k] = fixed ?? part.box.high[k]!;
+    }
   }
+}
+
+/** The rules that together forbid every action somewhere, by their indices; null if no state has all its actions forbidden. Exact: boxes intersect or they do not. */
+export function deadEnd(rules: readonly CompiledRule[], obsDim: number, actions: number): number[] | null {
+  const all = everyAction(actions);
+  const search = (next: number, low: Float64Array, high: Float64Array, forbidden: number, chosen: number[]): number[] | null => {
+    if (forbidden === all) return chosen;
+    for (let i = next; i < rules.length; i++) {
+      const { dims, forbid } = rules[i]!;
+      const more = forbid.reduce((mask, action) => mask | (1 << action), forbidden);
+      if (more === forbidden) continue;
+      const [l, h] = [low.slice(), high.slice()];
+      for (const { index, low: from, high: to } of dims) {
+        l[index] = Math.max(l[index]!, from);
+        h[index] = Math.min(h[index]!, to);
+      }
+      if (l.some((x, k) => !(x <= h[k]!))) continue;
+      const found = search(i + 1, l, h, more, [...chosen, i]);
+      if (found) return found;
+    }
+    return null;
+  };
+  return search(0, new Float64Array(obsDim).fill(-Infinity), new Float64Array(obsDim).fill(Infinity), 0, []);
+}
+
+/**
+ * Writes `rows` samples, uniform over S_f within `box`: over the union of the rules' boxes, each intersected with it.
+ * One of them is chosen by its volume, a point in it drawn, and kept with probability 1/(number of them that contain it), so that overlaps count once.
+ * A box that is flat in a dimension where another is not has no volume beside it; when all are equally flat, their faces are sampled.
+ * Shapes: out is [rows, box.length]. Throws: RangeError where no rule's box meets `box`.
+ */
+export function sampleRegion(rules: readonly CompiledRule[], box: readonly Span[], stream: Stream, out: Float32Array, rows: number): void {
+  checkRoom('sampleRegion', box, out, rows);
+  let parts = partsOf(rules, box);
   const leastFlat = Math.min(...parts.map((p) => p.flat));
   parts = parts.filter((p) => p.flat === leastFlat);
   if (parts.length === 0) {

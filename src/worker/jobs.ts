@@ -11,6 +11,7 @@ import type { BaseResult, BaseRow, Curve, TrialResult, TrialRow } from '../contr
 import { type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
 import type { CollectOptions } from '../contract/strategies.ts';
 import { makeConstraint } from '../correction/constraint.ts';
+import { chooseForgetSet, judgeInfluence } from '../correction/identify/influence.ts';
 import { encodeForgetSet, identify } from '../correction/identify/rules.ts';
 import { judge } from '../correction/metrics/acceptance.ts';
 import { retainStability } from '../correction/metrics/effectiveness.ts';
@@ -103,9 +104,10 @@ export function runTrial(
     );
 
   const strategy = strategyNamed(spec.strategy);
-  if (strategy.needs === 'states' && (recorded.forget.count === 0 || recorded.retain.count === 0))
+  const forget = observe.phase('identify', () => chooseForgetSet(recorded, player, spec.correct));
+  if (strategy.needs === 'states' && (forget.count === 0 || recorded.retain.count === 0))
     throw new RefusedError(
-      `${spec.strategy}: expected violating pairs and states to retain, got ${recorded.forget.count} pairs and ${recorded.retain.count} states in ${recorded.steps} steps of the base`,
+      `${spec.strategy}: expected violating pairs and states to retain, got ${forget.count} pairs and ${recorded.retain.count} states in ${recorded.steps} steps of the base`,
     );
   const meter = makeMeter({ spec, constraint, heldOut: recorded.heldOut, makeWorld, base: player, key, observe });
   const corrected = observe.phase('correct', () =>
@@ -113,9 +115,10 @@ export function runTrial(
       {
         base: policy,
         constraint,
-        recorded: { forget: recorded.forget, retain: recorded.retain, validation: recorded.validation },
+        recorded: { forget, retain: recorded.retain, validation: recorded.validation },
         checkpoints: meter.checkpoints,
         checkpoint: meter.checkpoint,
+        overrun: { multiples: spec.evaluate.overrun, measure: meter.beyond },
         ppo,
         makeWorld: (n: number) => trainingWorld(spec.base, n, spec.correctionSeed),
         trainingStreams: {
@@ -124,7 +127,7 @@ export function runTrial(
           shuffle: makeStream('shuffle', key, seed, spec.correctionSeed),
         },
       },
-      spec.correct as never,
+      spec.correct,
       engine,
       makeStream('correct', key, seed, spec.correctionSeed),
       observe,
@@ -132,8 +135,9 @@ export function runTrial(
   );
 
   const file = encodePolicy(corrected.policy);
-  const forgetSet = encodeForgetSet(recorded.forget);
+  const forgetSet = encodeForgetSet(forget);
   const result = observe.phase('evaluate', (): TrialResult => {
+    const influence = judgeInfluence(recorded, player, constraint, forget.count);
     player.set(corrected.policy.params);
     const { mask } = corrected;
     const play = { makeWorld, network: player, ...(mask && { mask }) };
@@ -146,8 +150,8 @@ export function runTrial(
     const sampled = measured('sampled');
     return {
       acceptance,
-      influence: { printed: null, unsaturated: null, pairs: 0, kept: 0 },
-      overrun: null,
+      influence,
+      overrun: corrected.overrun,
       ...forgetting(meter, player, mask === undefined),
       rsi: retainStability(before.greedy.meanReturn, greedy.meanReturn, before.random.meanReturn),
       rsiSampled: retainStability(before.sampled.meanReturn, sampled.meanReturn, before.random.meanReturn),

@@ -5,9 +5,10 @@ import { type Play, playEpisodes } from '../../ppo/episodes.ts';
 import type { Constraint } from '../constraint.ts';
 import { pick, type States } from '../states.ts';
 
-/** Recorded pairs (s, a) with a in T(s). Shapes: obs [count, obsDim], the rest [count]. */
+/** Recorded pairs (s, a). Shapes: obs [count, obsDim], the rest [count]. */
 export interface ForgetSet extends States {
   readonly action: Int32Array;
+  /** How often it is drawn, in proportion. */
   readonly weight: Float32Array;
   /** Provenance: the episode of the collection and the step in it. */
   readonly episode: Int32Array;
@@ -28,7 +29,10 @@ export interface Held {
 
 /** Phase 1: everything recorded of the base before it is corrected. */
 export interface Identified {
+  /** Pairs with a in T(s). */
   readonly forget: ForgetSet;
+  /** Pairs of all kinds, thinned to as many: what a score of pairs is judged on, and what a control forgets. */
+  readonly visited: ForgetSet;
   readonly retain: States;
   /** For choosing a checkpoint. */
   readonly validation: Held;
@@ -68,12 +72,13 @@ export function identify(
   const steps = lengths.reduce((sum, x) => sum + x, 0);
   let regionSteps = 0;
   let violatingSteps = 0;
-  const found = [0, 1, 2].map(() => ({ region: [] as number[], outside: [] as number[], violating: [] as number[] }));
+  const found = [0, 1, 2].map(() => ({ all: [] as number[], region: [] as number[], outside: [] as number[], violating: [] as number[] }));
   for (let e = 0; e < episodes; e++) {
     const part = found[e < Math.floor(0.6 * episodes) ? 0 : e < Math.floor(0.8 * episodes) ? 1 : 2]!;
     for (let t = 0; t < lengths[e]!; t++) {
       const at = e * maxSteps + t;
       const forbidden = toxic(obs, at);
+      part.all.push(at);
       if (forbidden !== 0) {
         regionSteps++;
         part.region.push(at);
@@ -90,15 +95,16 @@ export function identify(
     region: states(thin(part.region, limit)),
     outside: states(thin(part.outside, limit)),
   });
-  const pairs = thin(found[0]!.violating, options.forgetPairs);
+  const pairs = (indices: number[]): ForgetSet => ({
+    ...states(indices),
+    action: Int32Array.from(indices, (at) => actions[at]!),
+    weight: new Float32Array(indices.length).fill(1),
+    episode: Int32Array.from(indices, (at) => Math.floor(at / maxSteps)),
+    step: Int32Array.from(indices, (at) => at % maxSteps),
+  });
   return {
-    forget: {
-      ...states(pairs),
-      action: Int32Array.from(pairs, (at) => actions[at]!),
-      weight: new Float32Array(pairs.length).fill(1),
-      episode: Int32Array.from(pairs, (at) => Math.floor(at / maxSteps)),
-      step: Int32Array.from(pairs, (at) => at % maxSteps),
-    },
+    forget: pairs(thin(found[0]!.violating, options.forgetPairs)),
+    visited: pairs(thin(found[0]!.all, options.forgetPairs)),
     retain: states(thin(found[0]!.outside, options.retainStates)),
     validation: held(found[1]!, VALIDATION_STATES),
     heldOut: held(found[2]!, HELD_OUT_STATES),

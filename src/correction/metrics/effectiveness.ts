@@ -15,6 +15,11 @@ export function forgetEffectiveness({ step, value }: Curve): number | null {
   return 1 - area;
 }
 
+/** 1 − p̄(after)/p̄(before); negative where the toxic thing is done more often, null where nothing is known or there was nothing to forget. */
+export function finalEffectiveness(before: number | null, after: number | null): number | null {
+  return before !== null && before > 0 && after !== null ? 1 - after / before : null;
+}
+
 /**
  * Retain stability index, one-sided and range-normalised: RSI = max(0, 1 − max(0, R0 − R′)/(R0 − R_random)).
  * One-sided: a better policy is not unstable. Range-normalised: right for negative returns, too.

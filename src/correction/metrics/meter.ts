@@ -11,7 +11,7 @@ import { weightsDigest } from '../../ppo/policy.ts';
 import type { Constraint } from '../constraint.ts';
 import type { Held } from '../identify/rules.ts';
 import { divergences, mean, outputs, type States, toxicProbabilities } from '../states.ts';
-import { forgetEffectiveness } from './effectiveness.ts';
+import { finalEffectiveness, forgetEffectiveness } from './effectiveness.ts';
 
 interface MeterInput {
   readonly spec: TrialSpec;
@@ -46,6 +46,11 @@ export function makeMeter({ spec, constraint, heldOut, makeWorld, base, key, obs
     return mean(toxicProbabilities(network, heldOut.region, constraint.toxic));
   }
 
+  function meanReturn(network: Network): number {
+    const streams = episodeStreams('evaluate', key, seed, curveEpisodes);
+    return moments(playEpisodes({ makeWorld, network, mode: 'greedy', streams }).returns).mean;
+  }
+
   return {
     constraint,
     heldOut,
@@ -65,10 +70,13 @@ export function makeMeter({ spec, constraint, heldOut, makeWorld, base, key, obs
         step.push(at);
         trace.push(weightsDigest(network.get()));
         forget.push(forgetProbability(network));
-        const streams = episodeStreams('evaluate', key, seed, curveEpisodes);
-        returns.push(moments(playEpisodes({ makeWorld, network, mode: 'greedy', streams }).returns).mean);
+        returns.push(meanReturn(network));
       });
     },
+    beyond: (network: Network): { finalFe: number | null; meanReturn: number } => ({
+      finalFe: finalEffectiveness(before, forgetProbability(network)),
+      meanReturn: meanReturn(network),
+    }),
   };
 }
 
@@ -82,7 +90,7 @@ export function forgetting(meter: Meter, network: Network, unmasked: boolean): F
   const after = meter.forgetProbability(network);
   return {
     fe: forgetEffectiveness(meter.forgetCurve),
-    finalFe: before !== null && before > 0 && after !== null ? 1 - after / before : null,
+    finalFe: finalEffectiveness(before, after),
     worstCase: constraint.bare ? null : toxicProbabilities(network, meter.region, constraint.toxic).reduce((max, p) => Math.max(max, p), 0),
     ...retention(meter, network, heldOut.outside),
     forgetCurve: meter.forgetCurve,

@@ -1,11 +1,12 @@
 import type { Strategy } from '../strategy.ts';
+import { compositions } from './composed.ts';
 import { none } from './none.ts';
+import { finetune, retrainPenalty } from './penalty.ts';
 import { retrain } from './retrain.ts';
-import { tsf } from './tsf.ts';
-import { tsfPaper } from './tsf-paper.ts';
+import { shield } from './shield.ts';
 
 /** Every way to correct; names and options are in contract/strategies.ts. */
-const STRATEGIES: readonly Strategy[] = [none, retrain, tsfPaper as Strategy, tsf as Strategy];
+const STRATEGIES: readonly Strategy[] = [none, retrain, shield, finetune, retrainPenalty, ...compositions];
 
 /** Throws RangeError for a name that is not there. */
 export function strategyNamed(name: string): Strategy {

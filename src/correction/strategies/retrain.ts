@@ -1,14 +1,14 @@
 import { initialParams } from '../../ppo/init.ts';
 import { policyOf } from '../../ppo/policy.ts';
 import { rowsNeeded, train } from '../../ppo/train.ts';
-import type { Strategy } from '../strategy.ts';
+import { strategy } from '../strategy.ts';
 
 /**
  * The gold: trained from scratch like the base, but with toxic actions masked and probabilities renormalised, and evaluated with the mask on.
  * It says what obeying costs. Nothing is learnt about the unmasked logits inside S_f, so it has no forgetting to speak of.
  * Source of the mask: Huang & Ontañón, arXiv:2006.14171.
  */
-export const retrain: Strategy = {
+export const retrain = strategy({
   name: 'retrain',
   source: 'exact unlearning by retraining under the constraint',
   needs: 'environment',
@@ -27,6 +27,6 @@ export const retrain: Strategy = {
     });
     const policy = policyOf(network);
     network.free();
-    return { policy, cost, checkpoint: cost.gradientSteps, mask };
+    return { policy, cost, checkpoint: cost.gradientSteps, mask, overrun: null };
   },
-};
+});

@@ -1,0 +1,30 @@
+import type { Rows } from '../losses.ts';
+import type { Outputs } from '../states.ts';
+
+/** Rows whose toxic actions are to go. */
+export interface ForgetRows extends Rows {
+  /** [count] bit masks of what is to go in each row: T(s), or the one action that was recorded. Never 0, never every action. */
+  readonly toxic: Int32Array;
+  /** The base's outputs on these rows, where the objective asks for them. */
+  readonly base: Outputs | null;
+}
+
+/** Knobs of all objectives; each reads its own. */
+export interface ForgetKnobs {
+  /** λ of `literal` and `signfix`. */
+  readonly entropy: number;
+  readonly npoBeta: number;
+  /** ε of `margin`. */
+  readonly marginEpsilon: number;
+}
+
+/**
+ * What a correction descends so that π(T|s) falls; π(T|s) = Σ_{a in T} π(a|s). `descend` returns the mean over rows and
+ * adds `weight` times its cotangents to the head's.
+ */
+export interface ForgetObjective {
+  readonly name: string;
+  readonly source: string;
+  readonly needsBase: boolean;
+  readonly descend: (rows: ForgetRows, knobs: ForgetKnobs, weight: number) => number;
+}

@@ -1,0 +1,108 @@
+import { RefusedError } from '../../contract/errors.ts';
+import type { Influence } from '../../contract/rows.ts';
+import type { StatesOptions } from '../../contract/strategies.ts';
+import { everyAction, logSoftmax, logSumExp } from '../../math/categorical.ts';
+import { exp } from '../../math/elementary.ts';
+import type { Network } from '../../math/engine.ts';
+import type { Constraint } from '../constraint.ts';
+import { pick } from '../states.ts';
+import type { ForgetSet, Identified } from './rules.ts';
+
+export type Score = StatesOptions['influenceScore'];
+
+/**
+ * How much a recorded pair (s, a) bears on the policy, by the gradient of its own log-probability over all weights:
+ *   printed       I  = π(a|s)·‖∇ log π(a|s)‖               = ‖∇ π(a|s)‖, which falls to 0 as π → 1
+ *   unsaturated   I* = π/(1 − π)·‖∇ log π(a|s)‖            = ‖∇ log(1 − π(a|s))‖, which does not
+ * Shapes: results [count]. Uses the network's present weights.
+ * Source: Takács & Gulyás 2025, phase 1; the second is ours.
+ */
+export function influence(network: Network, { obs, action, count }: Pick<ForgetSet, 'obs' | 'action' | 'count'>): Record<Score, Float64Array> {
+  const { obsDim, actions } = network.shape;
+  const printed = new Float64Array(count);
+  const unsaturated = new Float64Array(count);
+  const logProb = new Float64Array(actions);
+  const squares = network.vector(network.maxRows);
+  for (let first = 0; first < count; first += network.maxRows) {
+    const rows = Math.min(network.maxRows, count - first);
+    const head = network.forward(obs.subarray(first * obsDim, (first + rows) * obsDim), rows);
+    for (let i = 0; i < rows; i++) {
+      const at = i * head.stride;
+      const a = action[first + i]!;
+      logSoftmax(head.logits, at, actions, 0, logProb);
+      for (let b = 0; b < actions; b++) head.dLogits[at + b] = (a === b ? 1 : 0) - exp(logProb[b]!);
+      head.dValue[i * head.valueStride] = 0;
+      const rest = logSumExp(head.logits, at, actions, everyAction(actions) & ~(1 << a)); // log(1 − π) + LSE, exact where 1 − π is tiny
+      printed[first + i] = exp(logProb[a]!);
+      unsaturated[first + i] = exp(head.logits[at + a]! - rest);
+    }
+    network.backward(rows, {});
+    network.sampleNorms(rows, squares);
+    for (let i = 0; i < rows; i++) {
+      const norm = Math.sqrt(squares[i]!);
+      printed[first + i] = printed[first + i]! * norm;
+      unsaturated[first + i] = unsaturated[first + i]! * norm;
+    }
+  }
+  return { printed, unsaturated };
+}
+
+/**
+ * Area under the ROC curve: P(score of a positive > score of a negative), ties count half. 1: ranks all positives first; 0.5: says nothing.
+ * By ranks (Mann-Whitney). null where there is only one kind.
+ */
+export function areaUnderRoc(score: Float64Array, positive: (i: number) => boolean): number | null {
+  const order = Array.from(score, (_, i) => i).sort((i, j) => score[i]! - score[j]! || i - j);
+  let positives = 0;
+  let rankSum = 0;
+  for (let from = 0; from < order.length; ) {
+    let to = from;
+    while (to < order.length && score[order[to]!] === score[order[from]!]) to++;
+    const rank = (from + 1 + to) / 2; // ties share the mean of their ranks
+    for (let k = from; k < to; k++) {
+      if (!positive(order[k]!)) continue;
+      positives++;
+      rankSum += rank;
+    }
+    from = to;
+  }
+  const negatives = order.length - positives;
+  return positives > 0 && negatives > 0 ? (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives) : null;
+}
+
+type Choice = Partial<Pick<StatesOptions, 'pairs' | 'influenceScore' | 'influenceThreshold' | 'influenceSampling'>>;
+
+/** The pairs that are to be forgotten: those that violate (or, for a control, any), above the threshold, weighted. `network` holds the base's weights. */
+export function chooseForgetSet({ forget, visited }: Identified, network: Network, options: Choice): ForgetSet {
+  const { pairs = 'violating', influenceScore = 'printed', influenceThreshold = 0, influenceSampling = false } = options;
+  const set = pairs === 'any' ? visited : forget;
+  if (influenceThreshold === 0 && !influenceSampling) return set;
+  const score = influence(network, set)[influenceScore];
+  const kept = Array.from(score, (_, i) => i).filter((i) => influenceThreshold === 0 || score[i]! > influenceThreshold);
+  if (kept.length === 0 && set.count > 0)
+    throw new RefusedError(
+      `influence: expected pairs with a score above ${influenceThreshold}, got none of ${set.count}; the largest has ${score.reduce((max, x) => Math.max(max, x), 0)}`,
+    );
+  const one = (source: Int32Array): Int32Array => Int32Array.from(kept, (i) => source[i]!);
+  return {
+    obs: pick(set.obs, network.shape.obsDim, kept),
+    count: kept.length,
+    action: one(set.action),
+    weight: Float32Array.from(kept, (i) => (influenceSampling ? score[i]! : 1)),
+    episode: one(set.episode),
+    step: one(set.step),
+  };
+}
+
+/** How well both scores tell violations from whatever else the base did: of the base alone, the same for all arms. */
+export function judgeInfluence(recorded: Identified, network: Network, constraint: Constraint, kept: number): Influence {
+  const { visited, forget } = recorded;
+  const violates = (i: number): boolean => ((constraint.toxic(visited.obs, i) >>> visited.action[i]!) & 1) === 1;
+  const { printed, unsaturated } = influence(network, visited);
+  return {
+    printed: areaUnderRoc(printed, violates),
+    unsaturated: areaUnderRoc(unsaturated, violates),
+    pairs: forget.count,
+    kept,
+  };
+}

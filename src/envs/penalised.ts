@@ -1,0 +1,35 @@
+import type { VecEnv } from './vecenv.ts';
+
+/**
+ * The same worlds, where a step with a toxic action earns `penalty` less: r' = r − penalty·1[a in T(s)], s the state the action was chosen in.
+ * Observations, ends and `episodeReturn` are the world's own: a return stays comparable. Steps the world that it is given.
+ * `toxic(obs, row)` is T(s) as a bit mask.
+ */
+export function penalised(world: VecEnv, toxic: (obs: Float32Array, row: number) => number, penalty: number): VecEnv {
+  const violates = new Uint8Array(world.n);
+  return {
+    id: world.id,
+    n: world.n,
+    obsDim: world.obsDim,
+    actions: world.actions,
+    maxSteps: world.maxSteps,
+    obs: world.obs,
+    finalObs: world.finalObs,
+    reward: world.reward,
+    terminated: world.terminated,
+    truncated: world.truncated,
+    ended: world.ended,
+    episodeReturn: world.episodeReturn,
+    episodeLength: world.episodeLength,
+    action: world.action,
+    reset: (seed) => world.reset(seed),
+    resetEach: (seeds) => world.resetEach(seeds),
+    state: (i, out) => world.state(i, out),
+    setState: (i, state) => world.setState(i, state),
+    step(): void {
+      for (let i = 0; i < world.n; i++) violates[i] = (toxic(world.obs, i) >>> world.action[i]!) & 1;
+      world.step();
+      for (let i = 0; i < world.n; i++) if (violates[i]) world.reward[i] = world.reward[i]! - penalty;
+    },
+  };
+}
