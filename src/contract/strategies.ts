@@ -50,8 +50,8 @@ const composition = {
   entropy: weight.default(0.01).describe('λ of literal and signfix'),
   npoBeta: z.number().positive().default(0.1),
   marginEpsilon: z.number().gt(0).lt(1).default(0.01).describe('ε of margin, which is zero exactly when π(T|s) <= ε'),
-  worstCase: whole.default(128).describe('of the forget rows, so many are the worst of the fresh region samples'),
-  regionSamples: count.default(512).describe('fresh samples of the region per step among which the worst are sought'),
+  worstCase: whole.default(64).describe('of the forget rows, so many are the worst of the region samples'),
+  regionSamples: count.default(512).describe('samples of the region per step among which the worst are sought: the last worst, and fresh ones'),
   inverted: whole.default(0).describe('of the forget rows, so many are states found by ascending log π(T|s) from uniform ones'),
   inversionSteps: count.default(50).describe('Adam steps of that ascent'),
   inversionRate: z.number().positive().default(0.05).describe('its learning rate, in half widths of the box'),
@@ -170,7 +170,8 @@ const asPrinted = { forget: { literal: 1 }, worstCase: 0, alternate: true, annea
 const printedPairs = { target: 'pair', uniformRetain: 0, keep: 'last' };
 /** Hard Fisher masks, and distillation at temperature 2 with weight 0.2 (the authors' later code). */
 const printedProtection = { protect: 'hard', temperature: 2, retainKl: 0.2, retainValue: 0.2 };
-const ourProtection = { protect: 'soft' };
+/** Soft masks on the step, and distillation at temperature 2. */
+const ourProtection = { protect: 'soft', protectStrength: 0.1, temperature: 2, retainKl: 6 };
 
 export const STRATEGIES: Readonly<Record<string, Preset>> = {
   none: preset('nothing', collectionOnly, 'the base as it is', false),

@@ -74,7 +74,10 @@ export function makeBatch(constraint: Constraint, teacher: Network, recorded: Re
         obs.set(found, pairs * obsDim);
       }
       if (worstCase > 0) {
-        constraint.sampleRegion(rng, region, regionSamples);
+        // The worst so far stay in the running: what is hard is met again until it is no longer the worst.
+        const kept = round === 0 ? 0 : Math.min(worstCase, regionSamples - 1);
+        region.set(obs.subarray((pairs + inverted) * obsDim, (pairs + inverted + kept) * obsDim));
+        constraint.sampleRegion(rng, region.subarray(kept * obsDim), regionSamples - kept);
         const score = toxicProbabilities(network, { obs: region, count: regionSamples }, constraint.toxic);
         highest(score, worstCase).forEach((k, i) => {
           obs.set(region.subarray(k * obsDim, (k + 1) * obsDim), (pairs + inverted + i) * obsDim);

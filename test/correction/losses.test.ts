@@ -1,35 +1,48 @@
 import { describe, expect, it } from 'vitest';
-import { clearCotangents, klToBase, literal, margin, type Rows, unlikelihood, valueToBase } from '../../src/correction/losses.ts';
+import { diversity } from '../../src/correction/forget/diversity.ts';
+import { OBJECTIVES, weightedSum } from '../../src/correction/forget/index.ts';
+import { literal, signfix } from '../../src/correction/forget/literal.ts';
+import { margin } from '../../src/correction/forget/margin.ts';
+import { npo } from '../../src/correction/forget/npo.ts';
+import type { ForgetObjective, ForgetRows } from '../../src/correction/forget/objective.ts';
+import { renormalised } from '../../src/correction/forget/renormalised.ts';
+import { unlikelihood } from '../../src/correction/forget/unlikelihood.ts';
+import { clearCotangents, klToBase, type Rows, valueToBase } from '../../src/correction/losses.ts';
 import type { Engine } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { type Case, distance, flatten, loadCases } from '../math/golden.ts';
 
 const TOLERANCE = { reference: 1e-11, wasm: 2e-5 } as const;
-const LOG_99 = Math.log(99);
+const KNOBS = { entropy: 0, npoBeta: 0.1, marginEpsilon: 0.01 };
 const cases = loadCases().filter((c) => !c.shape.gaussian);
 
 const toxic = (c: Case) => Int32Array.from(c.toxicMask!, (row) => row.reduce((mask, t, a) => mask | (t << a), 0));
+const taken = (c: Case) => Int32Array.from(c.action as number[], (a) => 1 << a);
 const outputs = (c: Case) => ({ logits: Float64Array.from(c.ref.flat()), value: Float64Array.from(c.oldValue) });
+const forget = (objective: ForgetObjective, masks = toxic, knobs = KNOBS) => (rows: Rows, c: Case, weight = 1) =>
+  objective.descend({ ...rows, toxic: masks(c), base: objective.needsBase ? outputs(c) : null }, knobs, weight);
+
+type Expectation = (c: Case) => { loss: number; grad: (name: string) => number[] };
+const combined = (share: number): Expectation => (c) => {
+  const p = recorded('logProb')(c);
+  const h = recorded('entropy')(c);
+  return { loss: p.loss + share * h.loss, grad: (name) => p.grad(name).map((g, i) => g + share * h.grad(name)[i]!) };
+};
 
 /** Name in the recording, and our loss; `literal` is log π + λH in one. */
-const LOSSES: [string, (rows: Rows, c: Case) => number, (c: Case) => { loss: number; grad: (name: string) => number[] }][] = [
-  ['unlikelihood', (rows, c) => unlikelihood(rows, toxic(c), 1), recorded('unlikelihood')],
-  ['margin', (rows, c) => margin(rows, toxic(c), LOG_99, 1), recorded('margin')],
-  ['klDistil', (rows, c) => klToBase(rows, outputs(c), 1), recorded('klDistil')],
-  ['valueDistil', (rows, c) => valueToBase(rows, outputs(c), 1), recorded('valueDistil')],
-  ['logProb', (rows, c) => literal(rows, Int32Array.from(c.action as number[]), 0, 1), recorded('logProb')],
-  [
-    'logProb + 0.3 entropy',
-    (rows, c) => literal(rows, Int32Array.from(c.action as number[]), 0.3, 1),
-    (c) => {
-      const p = recorded('logProb')(c);
-      const h = recorded('entropy')(c);
-      return { loss: p.loss + 0.3 * h.loss, grad: (name) => p.grad(name).map((g, i) => g + 0.3 * h.grad(name)[i]!) };
-    },
-  ],
+const LOSSES: [string, (rows: Rows, c: Case, weight?: number) => number, Expectation][] = [
+  ['unlikelihood', forget(unlikelihood), recorded('unlikelihood')],
+  ['margin', forget(margin), recorded('margin')],
+  ['npo', forget(npo, taken), recorded('npo')],
+  ['renormalisedTarget', forget(renormalised), recorded('renormalisedTarget')],
+  ['klDistil', (rows, c, weight = 1) => klToBase(rows, outputs(c), weight), recorded('klDistil')],
+  ['valueDistil', (rows, c, weight = 1) => valueToBase(rows, outputs(c), weight), recorded('valueDistil')],
+  ['logProb', forget(literal, taken), recorded('logProb')],
+  ['logProb + 0.3 entropy', forget(literal, taken, { ...KNOBS, entropy: 0.3 }), combined(0.3)],
+  ['logProb - 0.3 entropy', forget(signfix, taken, { ...KNOBS, entropy: 0.3 }), combined(-0.3)],
 ];
 
-function recorded(name: string) {
+function recorded(name: string): Expectation {
   return (c: Case) => ({ loss: c.losses[name]!.loss, grad: (parameter: string) => c.losses[name]!.grad[parameter] as number[] });
 }
 
@@ -64,43 +77,127 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('a correction loss 
   it.each(LOSSES)('%s adds to what is there, times its weight', (_name, loss) => {
     const c = cases[1]!;
     const once = forwarded(engine, c, 0);
-    loss(once.rows, c);
+    const value = loss(once.rows, c);
     const single = once.network.backward(c.obs.length, { weights: true }).weights.slice();
-    const twice = forwarded(engine, c, 0);
-    loss(twice.rows, c);
-    loss(twice.rows, c);
-    const double = twice.network.backward(c.obs.length, { weights: true }).weights;
+    const more = forwarded(engine, c, 0);
+    expect(loss(more.rows, c)).toBe(value);
+    expect(loss(more.rows, c, 2)).toBe(value); // the mean itself, whatever its weight
+    const triple = more.network.backward(c.obs.length, { weights: true }).weights;
     expect(
       distance(
-        double,
-        single.map((g) => 2 * g),
+        triple,
+        single.map((g) => 3 * g),
       ),
     ).toBeLessThan(TOLERANCE[engine.name]);
   });
 });
 
-describe('margin(…)', () => {
-  it('is exactly zero, with no push, where π(T|s) <= ε', () => {
-    const network = makeEngine('reference').network({ obsDim: 1, hidden: [1], actions: 2, gaussian: false, separate: false }, 1);
-    const params = new Float64Array(network.size);
-    params[4] = -4.7; // the toxic logit's bias, the other's is 0: π(T) = 0.009
-    network.set(params);
-    const rows: Rows = { head: network.forward(Float64Array.of(0), 1), actions: 2, from: 0, count: 1 };
-    clearCotangents(rows, 1);
-    expect(margin(rows, Int32Array.of(0b01), LOG_99, 1)).toBe(0);
-    expect([...rows.head.dLogits.slice(0, 2)]).toEqual([0, 0]);
+/** Rows of a network whose logits are `z` whatever it sees: only the heads' biases are not 0. */
+function rowsOf(z: readonly number[], mask: number, base: readonly number[] | null = null): ForgetRows {
+  const network = makeEngine('reference').network({ obsDim: 1, hidden: [1], actions: z.length, gaussian: false, separate: false }, 1);
+  const params = new Float64Array(network.size);
+  params.set(z, 2 + z.length);
+  network.set(params);
+  const rows = { head: network.forward(Float64Array.of(0), 1), actions: z.length, from: 0, count: 1 };
+  clearCotangents(rows, 1);
+  return { ...rows, toxic: Int32Array.of(mask), base: base && { logits: Float64Array.from(base), value: Float64Array.of(0) } };
+}
+const slope = (rows: ForgetRows): number[] => [...rows.head.dLogits.slice(0, rows.actions)];
+
+describe.each(Object.values(OBJECTIVES).map((objective) => [objective.name, objective] as const))('%s', (name, objective) => {
+  const z = [0.3, -1.1, 0.8, 2];
+  const base = [0.1, 0.4, -0.2, 0.9];
+  const knobs = { entropy: 0.3, npoBeta: 0.7, marginEpsilon: 0.2 };
+  const value = (logits: readonly number[], mask: number) => objective.descend(rowsOf(logits, mask, base), knobs, 1);
+
+  it.each([0b0001, 0b0110, 0b1011])('has the derivative of its value by finite differences, with T = %s', (mask) => {
+    const rows = rowsOf(z, mask, base);
+    objective.descend(rows, knobs, 1);
+    const numeric = z.map((_, j) => {
+      const moved = (by: number) => z.map((x, k) => (k === j ? x + by : x));
+      return (value(moved(1e-5), mask) - value(moved(-1e-5), mask)) / 2e-5;
+    });
+    expect(distance(slope(rows), numeric)).toBeLessThan(1e-8);
+  });
+
+  it('stays finite with logits of ±700 and where the toxic action is certain or gone', () => {
+    for (const certain of [700, -700]) {
+      const rows = rowsOf([certain, 0, -certain, 1], 0b0001, base);
+      expect(Number.isFinite(objective.descend(rows, knobs, 1))).toBe(true);
+      expect(slope(rows).every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  it('says so where it needs the base and is not given it', () => {
+    if (objective.needsBase) expect(() => objective.descend(rowsOf(z, 1), knobs, 1)).toThrow(`${name}: expected the outputs of the base`);
+    else expect(() => objective.descend(rowsOf(z, 1), knobs, 1)).not.toThrow();
   });
 });
 
-describe('unlikelihood(…)', () => {
-  it('stays finite where the toxic action is all but certain', () => {
-    const network = makeEngine('reference').network({ obsDim: 1, hidden: [1], actions: 2, gaussian: false, separate: false }, 1);
-    const params = new Float64Array(network.size);
-    params[4] = 200;
-    network.set(params);
-    const rows: Rows = { head: network.forward(Float64Array.of(0), 1), actions: 2, from: 0, count: 1 };
-    clearCotangents(rows, 1);
-    expect(unlikelihood(rows, Int32Array.of(0b01), 1)).toBeCloseTo(200, 6);
-    expect([...rows.head.dLogits.slice(0, 2)]).toEqual([1, -1]);
+describe('objectives among one another', () => {
+  it('renormalised is unlikelihood up to a constant where two actions are left to choose from', () => {
+    const [a, b] = [rowsOf([1.2, -0.4], 0b01, [0.3, 0.1]), rowsOf([1.2, -0.4], 0b01)];
+    renormalised.descend(a, KNOBS, 1);
+    unlikelihood.descend(b, KNOBS, 1);
+    expect(distance(slope(a), slope(b))).toBeLessThan(1e-15);
+  });
+
+  it('npo tends to the literal loss as β falls to 0', () => {
+    const [a, b] = [rowsOf([1, 0.2, -0.3], 0b010, [0, 0, 0]), rowsOf([1, 0.2, -0.3], 0b010)];
+    npo.descend(a, { ...KNOBS, npoBeta: 1e-7 }, 1);
+    literal.descend(b, KNOBS, 1);
+    expect(distance(slope(a), slope(b))).toBeLessThan(1e-6);
+  });
+
+  it('literal does nothing where the policy is sure of the toxic action; unlikelihood pushes hardest there', () => {
+    const [a, b] = [rowsOf([50, 0], 0b01), rowsOf([50, 0], 0b01)];
+    literal.descend(a, KNOBS, 1);
+    unlikelihood.descend(b, KNOBS, 1);
+    expect(Math.abs(slope(a)[0]!)).toBeLessThan(1e-15);
+    expect(slope(b)[0]).toBeCloseTo(1, 15);
+  });
+
+  it('diversity never touches a toxic action', () => {
+    const rows = rowsOf([1, 0.2, -0.3], 0b010);
+    diversity.descend(rows, KNOBS, 1);
+    expect(slope(rows)[1]).toBe(0);
+  });
+
+  it('weightedSum(…) is the sum of its parts', () => {
+    const parts = [rowsOf([1, 0, 0.5], 0b001), rowsOf([1, 0, 0.5], 0b001), rowsOf([1, 0, 0.5], 0b001)];
+    const [u, m] = [unlikelihood.descend(parts[0]!, KNOBS, 2), margin.descend(parts[1]!, KNOBS, 3)];
+    const sum = weightedSum({ unlikelihood: 2, margin: 3, npo: 0 }, KNOBS);
+    expect(sum.needsBase).toBe(false);
+    expect(sum.descend(parts[2]!, 1)).toBeCloseTo(2 * u + 3 * m, 14);
+    expect(slope(parts[2]!)).toEqual(slope(parts[0]!).map((d, j) => d + slope(parts[1]!)[j]!));
+  });
+});
+
+describe('klToBase(…) at a temperature', () => {
+  it.each([1, 2, 0.5])('τ = %d is τ² times the KL of softened policies, with its derivative', (temperature) => {
+    const base = { logits: Float64Array.of(0.2, -0.7, 1.1), value: Float64Array.of(0) };
+    const softened = (z: readonly number[]) => {
+      const e = z.map((x) => Math.exp(x / temperature));
+      return e.map((x) => x / e.reduce((a, b) => a + b));
+    };
+    const z = [1, 0.1, -0.4];
+    const [p, p0] = [softened(z), softened([...base.logits])];
+    const rows = rowsOf(z, 1);
+    const plain = temperature ** 2 * p0.reduce((sum, q, j) => sum + q * Math.log(q / p[j]!), 0);
+    expect(klToBase(rows, base, 1, temperature)).toBeCloseTo(plain, 13);
+    const value = (logits: readonly number[]) => klToBase(rowsOf(logits, 1), base, 1, temperature);
+    const numeric = z.map((_, j) => {
+      const moved = (by: number) => z.map((x, k) => (k === j ? x + by : x));
+      return (value(moved(1e-5)) - value(moved(-1e-5))) / 2e-5;
+    });
+    expect(distance(slope(rows), numeric)).toBeLessThan(1e-8);
+  });
+});
+
+describe('margin', () => {
+  it('is exactly zero, with no push, where π(T|s) <= ε', () => {
+    const rows = rowsOf([-4.7, 0], 0b01); // π(T) = 0.009
+    expect(margin.descend(rows, KNOBS, 1)).toBe(0);
+    expect(slope(rows)).toEqual([0, 0]);
   });
 });
