@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { LocalBus } from '../bus/local.ts';
 import { ConfigError } from '../contract/errors.ts';
+import type { JobResult } from '../contract/job.ts';
 import { expand } from '../coordinator/expand.ts';
 import type { Frozen } from '../coordinator/freeze.ts';
 import { loadSweep } from '../coordinator/load.ts';
@@ -54,7 +55,9 @@ async function run(args: RunArguments, { threadModule }: Injected): Promise<void
   const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics: code.all, warn });
   // One job more than slots: none waits for the coordinator's disk, and bases of later seeds do not go before trials that can run.
-  const schedule = new Schedule({ trials, store, bus, window: slots + 1, numerics: code.all, warn, onRow: (row) => progress.row(row) });
+  const { limits } = sweep;
+  const onRow = (result: JobResult): void => progress.row(result);
+  const schedule = new Schedule({ trials, store, bus, window: slots + 1, numerics: code.all, limits, warn, onRow });
   const threads = () => ({ busy: pool.busy, done: pool.progress });
   const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots, threads, quiet: args.quiet });
   say = (message) => progress.note(message);

@@ -24,5 +24,10 @@ export function contentDigest(bytes: Uint8Array): string {
 
 /** 16 letters of lower-case base32: 80 bits, so that 10^6 trials collide with probability below 10^-12. */
 export function shortId(value: unknown): string {
-  return base32nopad.encode(digestBytes(value)).slice(0, 16).toLowerCase();
+  return digestId(digestBytes(value));
+}
+
+/** The id that a SHA-256 stands for. */
+export function digestId(digest: Uint8Array): string {
+  return base32nopad.encode(digest.subarray(0, 10)).toLowerCase();
 }

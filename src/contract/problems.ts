@@ -87,7 +87,12 @@ interface Shape {
 }
 
 /** The schema as JSON Schema says it, of what may be written: it knows the whole range, an issue knows only the bound that broke. */
-const shapeOf = (schema: z.ZodType): Shape => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Shape;
+function shapeOf(schema: z.ZodType): Shape {
+  const shape = shapes.get(schema) ?? (z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Shape);
+  shapes.set(schema, shape);
+  return shape;
+}
+const shapes = new WeakMap<z.ZodType, Shape>();
 
 /** What a shape allows, one by one. */
 function optionsOf(shape: Shape | undefined): readonly Shape[] {
@@ -139,7 +144,10 @@ function describe(shape: Shape | undefined): string {
       return `a number${range(shape)}`;
     case 'array': {
       const item = typeof shape.items === 'object' && Object.keys(shape.items).length > 0 ? describe(shape.items) : 'values';
-      return `a list${shape.minItems ? `, not empty,` : ''} of ${item.replace(/^(an integer|a number)/, (one) => `${one.replace(/^an? /, '')}s`).replace(/^one of /, '')}`;
+      return `a list${shape.minItems ? `, not empty,` : ''} of ${item
+        .replace(/^(an integer|a number)/, (one) => `${one.replace(/^an? /, '')}s`)
+        .replace(/^one of /, '')
+        .replace(/^a mapping$/, 'mappings')}`;
     }
     case 'object': {
       const keys = Object.keys(shape.properties ?? {});
@@ -176,6 +184,7 @@ function remedyFor(value: unknown, shape: Shape | undefined, key: string | numbe
   if (value === undefined) return shape?.const === undefined ? 'add it' : `add ${key}: ${printValue(shape.const)}`;
   if (value === null) return wants('object') || wants('array') ? 'remove the key or give it a value' : undefined;
   const remedy = typeof value === 'string' ? remedyForText(value, shape, wants) : undefined;
+  if (isObject(value) && wants('array') && !wants('object')) return 'put it in a list: [{ ... }]';
   if (remedy !== undefined || typeof value === 'object') return remedy;
   if (wants('array') && !wants('object')) {
     const items = options.map((option) => option.items).find((item) => typeof item === 'object');
@@ -196,8 +205,8 @@ export function valueAt(data: unknown, path: Path): unknown {
 
 type Issue = z.core.$ZodIssue;
 
-/** A message of `refine` says `must ...` of the last key of its path; parameters it names are shown with their values. */
-function fromRule(message: string, path: Path, data: unknown, shape: Shape): Problem {
+/** A message of `refine` says `must ...` of the last key of its path; parameters it names are shown with their values. `params.remedy` says what to do. */
+function fromRule({ message, params }: z.core.$ZodIssueCustom, path: Path, data: unknown, shape: Shape): Problem {
   const key = String(path.at(-1) ?? 'it');
   const siblings = shapeAt(shape, path.slice(0, -1))?.properties ?? {};
   const named = [key, ...(message.match(/\w+/g) ?? [])].filter((word, i, all) => Object.hasOwn(siblings, word) && all.indexOf(word) === i);
@@ -206,7 +215,9 @@ function fromRule(message: string, path: Path, data: unknown, shape: Shape): Pro
     return `${word} ${printGot(written === undefined ? siblings[word]?.default : written)}`;
   };
   const rule = message.replace(/^must not /, 'not to ').replace(/^must /, 'to ');
-  return { path, at: 'value', expected: `${key} ${rule}`, got: named.map(show).join(', ') || printGot(valueAt(data, path)) };
+  const remedy: unknown = params?.['remedy'];
+  const got = named.map(show).join(', ') || printGot(valueAt(data, path));
+  return { path, at: 'value', expected: `${key} ${rule}`, got, remedy: typeof remedy === 'string' ? remedy : undefined };
 }
 
 function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
@@ -235,7 +246,7 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
       );
     }
   }
-  if (issue.code === 'custom') return [fromRule(issue.message, path, data, shape)];
+  if (issue.code === 'custom') return [fromRule(issue, path, data, shape)];
   const expected = issue.code === 'invalid_format' ? issue.message : describe(here);
   return [{ path, at: 'value', expected, got: printGot(value), remedy: remedyFor(value, here, path.at(-1)) }];
 }

@@ -1,76 +1,92 @@
 import { z } from 'zod';
-import { ENVIRONMENTS } from './environments.ts';
-import { type EvaluateOptions, evaluateSchema } from './evaluate.ts';
+import { acrossFields, dimensionsOf, isMapping, keysAt } from './across.ts';
+import type { EvaluateOptions } from './evaluate.ts';
 import type { Json } from './ids.ts';
-import { type PpoOptions, ppoSchema } from './ppo.ts';
-import { type Judged, judge, nearest, type Path, type Problem, printGot, printValue, valueAt } from './problems.ts';
-import { SCENARIOS } from './scenarios.ts';
+import type { Limits } from './job.ts';
+import { limitsSchema } from './limits.ts';
+import { correctSection, evaluateFields, mapFields, PARAMETERS, ppoFields, SECTIONS, type Section, splitName } from './parameters.ts';
+import type { PpoOptions } from './ppo.ts';
+import { type Judged, judge, nearest, type Problem, printGot, valueAt } from './problems.ts';
+import { judgeScenario, SCENARIO_NAMES, type Scenario, scenarioSchema } from './scenarios.ts';
+import { range, seedCount, seedsSchema } from './seeds.ts';
 import { ACCEPTANCE_RULES, type AcceptanceRule, type EngineName } from './spec.ts';
 import { STRATEGIES } from './strategies.ts';
 
-/** Larger grids are refused: every trial is planned in memory, and nobody reads a table of so many rows. */
-export const MAX_TRIALS = 1_000_000;
 export const MAX_ARMS = 10_000;
 
-/** What an arm's parameters may be named after: `ppo.gamma`, `correct.steps`, `evaluate.episodes`. */
-export const SECTIONS = ['ppo', 'correct', 'evaluate'] as const;
-export type Section = (typeof SECTIONS)[number];
-
-/** Keys that belong to the grammar and come with a later version. */
-const LATER = ['zip', 'when', 'exclude', 'include', 'tunedOn', 'scenarios', 'limits'];
-
 const FILE_NAME = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)$)[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$/i;
+/** Without what a command line or a dotted path would take apart. */
+const SCENARIO_NAME = /^[a-z0-9][a-z0-9_/-]{0,63}$/i;
 
-const scenarioName = z.enum([...Object.keys(SCENARIOS), ...Object.keys(ENVIRONMENTS)]);
-const strategyName = z.enum(Object.keys(STRATEGIES));
-/** Judged later, by the options of every chosen strategy that reads it. */
-const anyValue = z.custom<Json>((value) => value !== undefined);
-const correctKeys = [...new Set(Object.values(STRATEGIES).flatMap((preset) => preset.reads))];
-
-/** The fields without the rules between them: an axis may still set the other half of a rule. */
-const ppoFields = z.strictObject(ppoSchema.shape);
-const evaluateFields = z.strictObject(evaluateSchema.shape);
-const correctFields = z.strictObject(Object.fromEntries(correctKeys.map((key) => [key, anyValue.optional()])));
+const strategyNames = Object.keys(STRATEGIES);
+const strategyName = z.enum(strategyNames);
+/** Which names there are, a file may say itself: see `scenarios`. */
+const scenarioName = z.string().meta({ examples: [...SCENARIO_NAMES] });
 
 const listOf = <T extends z.ZodType>(item: T) => z.array(item).min(1);
-const axisFields = Object.fromEntries(
-  SECTIONS.flatMap((section) => {
-    const fields: Readonly<Record<string, z.ZodType>> = { ppo: ppoFields, correct: correctFields, evaluate: evaluateFields }[section].shape;
-    return Object.entries(fields).map(([key, field]) => [`${section}.${key}`, listOf(field).optional()] as const);
-  }),
-);
+const oneOrMore = (item: z.ZodType): z.ZodType => z.union([item, listOf(item)]);
 
-const seed = z.int().min(0);
-const seedCount = z.int().positive().max(MAX_TRIALS);
-const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
-
-const seedsSchema = z
-  .union([seedCount, z.strictObject({ from: seed.max(Number.MAX_SAFE_INTEGER - MAX_TRIALS), count: seedCount }), listOf(seed)])
-  .transform((s) => (typeof s === 'number' ? range(1, s) : Array.isArray(s) ? s : range(s.from, s.count)));
+/** A mapping of scenario, strategy and dotted parameters, each optional. */
+const assignment = (make: (field: z.ZodType) => z.ZodType) =>
+  z.strictObject({
+    scenario: make(scenarioName).optional(),
+    strategy: make(strategyName).optional(),
+    ...mapFields(PARAMETERS, (field) => make(field).optional()),
+  });
+const axesSchema = assignment(listOf);
+const matchSchema = assignment(oneOrMore);
+const settings = z.strictObject(mapFields(PARAMETERS, (field) => field.optional()));
+const includeSchema = z.strictObject({ scenario: scenarioName, strategy: strategyName, ...settings.shape });
 
 const sweepSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(FILE_NAME, 'a file name of at most 64 letters, digits, - and _').describe('results are kept under it'),
   description: z.string().default(''),
   seeds: seedsSchema.describe('training seeds: n stands for 1..n'),
+  tunedOn: seedsSchema.optional().describe('seeds that chose the parameters below: none of them may be among seeds'),
   correctionSeeds: seedCount
     .default(1)
     .transform((n) => range(0, n))
     .describe('n stands for 0..n-1; averaged within a training seed'),
-  axes: z.strictObject({ scenario: listOf(scenarioName), strategy: listOf(strategyName), ...axisFields }).describe('cartesian product'),
+  axes: axesSchema.describe('the grid is their product, in this order'),
+  zip: z
+    .array(axesSchema)
+    .default([])
+    .describe('each entry is one more dimension of the product, whose lists move together: the first values, the second values, ...'),
+  exclude: z.array(matchSchema).default([]).describe('arms that are taken out; a list means any of its values'),
+  include: z.array(includeSchema).default([]).describe('single arms that are added'),
+  when: z
+    .array(z.strictObject({ if: matchSchema, set: settings }))
+    .default([])
+    .describe('sets, in arms that match, what nothing else has set; of two entries the first counts'),
+  scenarios: z.record(z.string(), scenarioSchema).default({}).describe('constraints of your own, by name'),
   ppo: ppoFields.prefault({}),
-  correct: correctFields.default({}).describe('what every strategy that reads it uses instead of its default'),
+  correct: correctSection.default({}).describe('what every strategy that reads it uses instead of its default'),
   evaluate: evaluateFields.prefault({}),
   report: z.strictObject({ baseline: strategyName.default('none'), groupBy: listOf(z.string()).optional() }).prefault({}),
   acceptance: z
     .enum(ACCEPTANCE_RULES)
     .default('refuse')
     .describe('a base that misses the acceptance rules fails, or is run all the same and footnoted'),
+  limits: limitsSchema.prefault({}).describe('what one job may use; they change no number, and are no part of a trial'),
   engine: z.enum(['wasm', 'reference']).default('wasm'),
 });
 
+/** What is judged in one go: scenarios come first, each by the rules of its environment. */
+const fileSchema = sweepSchema.extend({ scenarios: z.unknown().optional() });
+
+/** For editors that complete and check as one types. */
+export const sweepJsonSchema = (): object => ({
+  title: 'A sweep of safe policy correction',
+  ...z.toJSONSchema(sweepSchema, { io: 'input', unrepresentable: 'any' }),
+});
+
 /** What a human writes. */
-export type SweepInput = z.input<typeof sweepSchema>;
+export type SweepInput = z.input<typeof fileSchema>;
+
+/** Values by `scenario`, `strategy` and dotted parameters, in the order of the file. */
+export type Assignment = Readonly<Record<string, Json>>;
+type Lists = Readonly<Record<string, readonly Json[]>>;
 
 /** What the program reads: nothing optional. */
 export interface Sweep {
@@ -78,9 +94,17 @@ export interface Sweep {
   readonly name: string;
   readonly description: string;
   readonly seeds: readonly number[];
+  readonly tunedOn: readonly number[];
   readonly correctionSeeds: readonly number[];
-  /** In the order of the file: the grid is their product in this order. Besides the two that every sweep has, dotted parameters. */
-  readonly axes: { readonly scenario: readonly string[]; readonly strategy: readonly string[] } & Readonly<Record<string, readonly Json[]>>;
+  /** In the order of the file. A sweep has a scenario and a strategy here or in `zip`; the other names are dotted parameters. */
+  readonly axes: { readonly scenario?: readonly string[]; readonly strategy?: readonly string[] } & Lists;
+  /** The lists of an entry are equally long. */
+  readonly zip: readonly Lists[];
+  /** A list means any of its values; where the parameter is itself a list, also that list. */
+  readonly exclude: readonly Assignment[];
+  readonly include: readonly Assignment[];
+  readonly when: readonly { readonly if: Assignment; readonly set: Assignment }[];
+  readonly scenarios: Readonly<Record<string, Scenario>>;
   readonly ppo: PpoOptions;
   /** Only what is written: the defaults are the strategy's. */
   readonly correct: Readonly<Record<string, Json>>;
@@ -88,113 +112,111 @@ export interface Sweep {
   /** `baseline` need not be among the strategies: then there is nothing to compare with. `groupBy` defaults to all axes. */
   readonly report: { readonly baseline: string; readonly groupBy: readonly string[] };
   readonly acceptance: AcceptanceRule;
+  readonly limits: Limits;
   readonly engine: EngineName;
 }
 
-const keysAt = (data: unknown, path: Path): string[] => {
-  const value = valueAt(data, path);
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : [];
-};
-
 /** Where a key that is unknown at its place would be known. */
 function homesOf(key: string): string[] {
-  const [section, name] = key.split('.');
-  if (Object.hasOwn(axisFields, key)) return [`${section}: { ${name}: ... }`];
-  const own = (fields: z.ZodObject): boolean => Object.hasOwn(fields.shape, key);
+  const named = splitName(key);
+  if (named && Object.hasOwn(PARAMETERS, key)) return [`${named[0]}: { ${named[1]}: ... }`];
   return [
     ...(key === 'scenario' || key === 'strategy' ? [`axes.${key}`] : []),
-    ...(own(ppoFields) ? [`ppo.${key}`] : []),
-    ...(own(correctFields) ? [`correct.${key}`] : []),
-    ...(own(evaluateFields) ? [`evaluate.${key}`] : []),
-    ...(own(sweepSchema) ? [`${key} at the top`] : []),
+    ...SECTIONS.map((section) => `${section}.${key}`).filter((name) => Object.hasOwn(PARAMETERS, name)),
+    ...(Object.hasOwn(sweepSchema.shape, key) ? [`${key} at the top`] : []),
   ];
 }
 
-/** Tells keys that come later, and keys at the wrong place, from keys that nobody knows. */
+/** Where an arm's parameters go by their dotted names. */
+const DOTTED = ['axes', 'zip', 'exclude', 'include', 'when'];
+const PARAMETER_NAMES = Object.keys(PARAMETERS);
+
+/** Tells keys at the wrong place from keys that nobody knows. */
 function explainUnknown(problem: Problem): Problem {
+  if (problem.at !== 'key' || problem.remedy?.startsWith('did you mean')) return problem;
   const key = String(problem.path.at(-1));
-  if (problem.at !== 'key') return problem;
-  if (problem.path.length === 1 && LATER.includes(key)) {
-    return {
-      ...problem,
-      expected: 'a key that this version knows',
-      remedy: 'it belongs to the grammar but is not there yet: remove it',
-    };
+  if (DOTTED.includes(String(problem.path[0])) && problem.path.length > 1) {
+    if (SECTIONS.some((section) => section === key)) return { ...problem, remedy: `write ${key}.<parameter>, one key per parameter` };
+    const keys = PARAMETER_NAMES.map((name) => splitName(name)?.[1] ?? name);
+    const meant = nearest(key.split('.').at(-1) ?? key, keys);
+    const names = PARAMETER_NAMES.filter((_, i) => keys[i] === meant);
+    if (names.length > 0) return { ...problem, remedy: `did you mean ${names.join(' or ')}?` };
   }
-  const everywhere = [sweepSchema, ppoFields, correctFields, evaluateFields].flatMap((fields) => Object.keys(fields.shape));
-  const homes = homesOf(nearest(key, ['scenario', 'strategy', ...everywhere, ...Object.keys(axisFields)]) ?? key);
-  return homes.length > 0 && !problem.remedy?.startsWith('did you mean')
-    ? { ...problem, remedy: `did you mean ${homes.join(' or ')}?` }
-    : problem;
+  const everywhere = [...Object.keys(sweepSchema.shape), ...PARAMETER_NAMES.map((name) => splitName(name)?.[1] ?? name)];
+  const homes = homesOf(nearest(key, ['scenario', 'strategy', ...everywhere, ...PARAMETER_NAMES]) ?? key);
+  return homes.length > 0 ? { ...problem, remedy: `did you mean ${homes.join(' or ')}?` } : problem;
 }
 
-function twice(list: unknown, path: Path): Problem[] {
-  if (!Array.isArray(list)) return [];
-  const seen = new Set<string>();
-  return list.flatMap((value, i): Problem[] => {
-    const text = printValue(value);
-    if (!seen.has(text)) return seen.add(text) && [];
-    return [{ path: [...path, i], at: 'value', expected: 'every value once', got: `${printGot(value)} twice`, remedy: 'remove one' }];
+/** A user's own scenarios, each by the rules of its environment. */
+function ownScenarios(data: unknown): { readonly scenarios: Readonly<Record<string, Scenario>>; readonly problems: readonly Problem[] } {
+  const written = valueAt(data, ['scenarios']);
+  if (written === undefined) return { scenarios: {}, problems: [] };
+  if (!isMapping(written)) {
+    const remedy = written === null ? 'remove the key or give it a value' : undefined;
+    return { scenarios: {}, problems: [{ path: ['scenarios'], at: 'value', expected: 'a mapping', got: printGot(written), remedy }] };
+  }
+  const judged = Object.entries(written).map(([name, scenario]) => ({ name, result: judgeScenario(scenario) }));
+  const names = judged.flatMap(({ name }): Problem[] => {
+    const problem = { path: ['scenarios', name], at: 'key' } as const;
+    if (!SCENARIO_NAME.test(name))
+      return [
+        {
+          ...problem,
+          expected: 'a name of at most 64 letters, digits, /, - and _',
+          got: printGot(name),
+          remedy: 'for example cartpole/my-edge',
+        },
+      ];
+    return SCENARIO_NAMES.includes(name)
+      ? [{ ...problem, expected: 'a new name', got: `${name}, which is there already`, remedy: 'choose another' }]
+      : [];
   });
+  const inside = judged.flatMap(({ name, result }) =>
+    result.ok ? [] : result.problems.map((problem): Problem => ({ ...problem, path: ['scenarios', name, ...problem.path] })),
+  );
+  const sound = judged.flatMap(({ name, result }) => (result.ok ? [[name, result.value] as const] : []));
+  return { scenarios: Object.fromEntries(sound), problems: [...names, ...inside] };
 }
 
-/** What no single field can see. Reads the document itself: which keys are written matters, and defaults do not count. */
-function acrossFields(data: unknown): Problem[] {
-  const axes = keysAt(data, ['axes']);
-  const lists: Path[] = [['seeds'], ['report', 'groupBy'], ...axes.map((name) => ['axes', name])];
-  const twoHomes = SECTIONS.flatMap((section) => keysAt(data, [section]).map((key) => [section, key] as const)).filter(([section, key]) =>
-    axes.includes(`${section}.${key}`),
-  );
-  const groupBy = valueAt(data, ['report', 'groupBy']);
-  const strangers = (Array.isArray(groupBy) ? groupBy : []).flatMap((name, i) =>
-    typeof name === 'string' && !axes.includes(name) ? [{ name, i }] : [],
-  );
-  return [
-    ...lists.flatMap((path) => twice(valueAt(data, path), path)),
-    ...twoHomes.map(
-      ([section, key]): Problem => ({
-        path: ['axes', `${section}.${key}`],
-        at: 'key',
-        expected: 'a parameter at one place',
-        got: `it also as ${section}.${key}`,
-        remedy: 'remove one of the two',
-      }),
-    ),
-    ...strangers.map(({ name, i }): Problem => {
-      const meant = nearest(name, axes);
-      return {
-        path: ['report', 'groupBy', i],
-        at: 'value',
-        expected: `an axis of this sweep (${axes.join(', ')})`,
-        got: printGot(name),
-        remedy: meant && `did you mean ${meant}?`,
-      };
-    }),
-  ];
+/** The values of a mapping in the order in which the file has them. */
+function inOrder<T>(values: object, written: readonly string[]): Record<string, T> {
+  return Object.fromEntries(written.map((name) => [name, values[name as keyof typeof values] as T]));
 }
 
-/** The unknown -> `Sweep`, or everything that is wrong with it. What arms say to each other is judged in `expand`. */
+/** The unknown -> `Sweep`, or everything that is wrong with it. What arms say to each other is judged in `resolveArms`. */
 export function parseSweep(data: unknown): Judged<Sweep> {
-  const judged = judge(sweepSchema, data);
-  const problems = [...(judged.ok ? [] : judged.problems.map(explainUnknown)), ...acrossFields(data)];
+  const judged = judge(fileSchema, data);
+  const own = ownScenarios(data);
+  const names = [...SCENARIO_NAMES, ...keysAt(data, ['scenarios'])];
+  const problems = [...(judged.ok ? [] : judged.problems.map(explainUnknown)), ...own.problems, ...acrossFields(data, names)];
   if (!judged.ok || problems.length > 0) return { ok: false, problems };
-  const { axes, report, correct, ...rest } = judged.value;
-  const order = keysAt(data, ['axes']);
-  const given: Readonly<Record<string, readonly Json[] | undefined>> = axes;
-  const ordered: Readonly<Record<string, readonly Json[]>> = Object.fromEntries(order.map((name) => [name, given[name] ?? []]));
+  const { axes, zip, exclude, include, when, scenarios: _, tunedOn = [], report, correct, ...rest } = judged.value;
+  const entries = <T extends object>(list: readonly T[], root: string): Assignment[] =>
+    list.map((entry, i) => inOrder<Json>(entry, keysAt(data, [root, i])));
   return {
     ok: true,
     value: {
       ...rest,
-      axes: { ...ordered, scenario: axes.scenario, strategy: axes.strategy },
+      tunedOn,
+      axes: inOrder<readonly Json[]>(axes, keysAt(data, ['axes'])) as Sweep['axes'],
+      zip: zip.map((entry, i) => inOrder<readonly Json[]>(entry, keysAt(data, ['zip', i]))),
+      exclude: entries(exclude, 'exclude'),
+      include: entries(include, 'include'),
+      when: when.map((entry, i) => ({
+        if: inOrder<Json>(entry.if, keysAt(data, ['when', i, 'if'])),
+        set: inOrder<Json>(entry.set, keysAt(data, ['when', i, 'set'])),
+      })),
+      scenarios: own.scenarios,
       correct: correct as Sweep['correct'],
-      report: { baseline: report.baseline, groupBy: report.groupBy ?? order },
+      report: { baseline: report.baseline, groupBy: report.groupBy ?? dimensionsOf(data) },
     },
   };
 }
 
 /** Where a problem leaves no grid to judge; `undefined` is the document itself. */
-const GRID = ['axes', 'scenario', 'strategy', 'undefined'];
+const GRID = ['axes', 'scenario', 'strategy', 'zip', 'exclude', 'include', 'when', 'scenarios', 'undefined'];
+/** What may hang on any section: without one of them, it cannot be judged. */
+const ACROSS = ['zip', 'exclude', 'include', 'when'];
 const PLACEHOLDER = { version: 1, name: 'x', seeds: 1 };
 
 /**
@@ -210,14 +232,16 @@ export function salvage(data: unknown, problems: readonly Problem[]): { sweep: S
   const unknown = strays.some((key) => nearest(key, elsewhere) === undefined);
   const sound = (section: Section): boolean => !unknown && !bad.has(section);
   const whole = SECTIONS.filter(sound);
+  const across = ACROSS.filter((key) => valueAt(data, [key]) !== undefined);
+  if (across.length > 0 && whole.length < SECTIONS.length) return null;
   const axes = Object.entries(valueAt(data, ['axes']) as object).filter(([name]) => {
-    const section = SECTIONS.find((s) => name.startsWith(`${s}.`));
+    const [section] = splitName(name) ?? [];
     return section === undefined ? name === 'scenario' || name === 'strategy' : whole.includes(section);
   });
-  const sections = whole.flatMap((section) => {
-    const value = valueAt(data, [section]);
-    return value === undefined ? [] : [[section, value] as const];
+  const rest = [...whole, ...across, 'scenarios'].flatMap((key) => {
+    const value = valueAt(data, [key]);
+    return value === undefined ? [] : [[key, value] as const];
   });
-  const judged = parseSweep({ ...PLACEHOLDER, axes: Object.fromEntries(axes), ...Object.fromEntries(sections) });
+  const judged = parseSweep({ ...PLACEHOLDER, axes: Object.fromEntries(axes), ...Object.fromEntries(rest) });
   return judged.ok ? { sweep: judged.value, sound } : null;
 }

@@ -1,29 +1,10 @@
-import { ENVIRONMENTS, environment } from '../contract/environments.ts';
+import { hash } from 'node:crypto';
 import { ConfigError } from '../contract/errors.ts';
-import { type EvaluateOptions, evaluateSchema } from '../contract/evaluate.ts';
-import { type Json, shortId } from '../contract/ids.ts';
-import { type PpoOptions, ppoSchema } from '../contract/ppo.ts';
-import { type Judged, judge, type Path, type Problem, printProblem, printValue, suggest } from '../contract/problems.ts';
-import { type Rule, SCENARIOS } from '../contract/scenarios.ts';
-import { type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
-import { type Preset, STRATEGIES, strategyPreset } from '../contract/strategies.ts';
-import { MAX_ARMS, MAX_TRIALS, type Section, type Sweep } from '../contract/sweep.ts';
-
-/** A row of the table, resolved: everything of its trials but the seeds. */
-export interface Arm {
-  /** Readable, and unique within a sweep: `cartpole/angle tsf correct.steps=500`. */
-  readonly arm: string;
-  readonly scenario: string;
-  readonly strategy: string;
-  /** The values of the axes besides scenario and strategy, of those parameters that this arm reads. */
-  readonly overrides: Readonly<Record<string, Json>>;
-  readonly environment: string;
-  readonly options: Readonly<Record<string, Json>>;
-  readonly ppo: PpoOptions;
-  readonly rules: readonly Rule[];
-  readonly correct: Readonly<Record<string, Json>>;
-  readonly evaluate: EvaluateOptions;
-}
+import { canonicalJson, digestId, type Json } from '../contract/ids.ts';
+import { printProblem } from '../contract/problems.ts';
+import { type AcceptanceRule, type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
+import type { Sweep } from '../contract/sweep.ts';
+import { type Arm, corrects, resolveArms } from './arms.ts';
 
 export interface PlannedTrial {
   readonly id: string;
@@ -42,204 +23,64 @@ export interface PlannedBase {
   readonly spec: BaseSpec;
 }
 
-/** One point of the grid: for every axis which value, by its index. */
-type Point = Readonly<Record<string, number>>;
+/** Stands for a seed in a text that is otherwise complete; no value of a sweep has such a letter. */
+const SEED = '\u0000seed';
+const CORRECTION_SEED = '\u0000correctionSeed';
 
-/** The cartesian product, the last axis fastest. */
-function product(axes: Sweep['axes']): Point[] {
-  return Object.entries(axes).reduce<Point[]>(
-    (points, [name, values]) => points.flatMap((point) => values.map((_, i) => ({ ...point, [name]: i }))),
-    [{}],
-  );
+/** Everything of an arm's trials but the seeds, and of their bases: arms that train alike share one. */
+interface Row {
+  readonly arm: Arm;
+  readonly base: BaseKind;
+  readonly correctionSeeds: readonly number[];
+  /** The canonical JSON of a spec, cut where its seeds go: nothing else differs between the trials of an arm. */
+  readonly text: readonly string[];
+}
+interface BaseKind {
+  readonly arm: Arm;
+  readonly text: readonly string[];
 }
 
-interface Written {
-  readonly value: Json;
-  readonly path: Path;
-}
-
-/** What is written of a section for one point: the file's own values, and above them the axes'. */
-function writtenOf(sweep: Sweep, section: Section, own: Readonly<Record<string, Json>>, point: Point): Map<string, Written> {
-  const written = new Map<string, Written>(Object.entries(own).map(([key, value]) => [key, { value, path: [section, key] }]));
-  for (const [name, i] of Object.entries(point)) {
-    const value = sweep.axes[name]?.[i];
-    if (name.startsWith(`${section}.`) && value !== undefined) {
-      written.set(name.slice(section.length + 1), { value, path: ['axes', name, i] });
-    }
-  }
-  return written;
-}
-
-const valuesOf = (written: ReadonlyMap<string, Written>): Record<string, Json> =>
-  Object.fromEntries([...written].map(([key, { value }]) => [key, value]));
-
-type Options = Parameters<typeof judge>[0];
-
-/**
- * Fills in the defaults. A rule between two parameters may break at one that is not written: then the written one is to blame
- * without which the rule would hold.
- */
-function resolve<S extends Options>(schema: S, section: Section, written: ReadonlyMap<string, Written>): Judged<ReturnType<S['parse']>> {
-  const judged = judge(schema, valuesOf(written)) as Judged<ReturnType<S['parse']>>;
-  if (judged.ok) return judged;
-  const problems = judged.problems.map((problem): Problem => {
-    const [key, ...rest] = problem.path;
-    const there = written.get(String(key));
-    if (there) return { ...problem, path: [...there.path, ...rest] };
-    const holdsWithout = (suspect: string): boolean => {
-      const retrial = judge(schema, valuesOf(new Map([...written].filter(([name]) => name !== suspect))));
-      return retrial.ok || !retrial.problems.some((p) => p.path[0] === key);
-    };
-    const [, guilty] = [...written].find(([name]) => holdsWithout(name)) ?? [];
-    return { ...problem, path: guilty?.path ?? [section], remedy: `set ${section}.${key} too` };
-  });
-  return { ok: false, problems };
-}
-
-const differing = (options: object, defaults: object): Record<string, Json> =>
-  Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => printValue(value) !== printValue(defaults[key as keyof typeof defaults])),
-  );
-
-const defaultPpo = ppoSchema.parse({});
-const defaultEvaluate = evaluateSchema.parse({});
-
-/** The environment, its options and the rules that a name stands for. */
-function resolveScenario(name: string): Pick<Arm, 'environment' | 'options' | 'rules'> {
-  const scenario = Object.hasOwn(SCENARIOS, name) ? SCENARIOS[name] : undefined;
-  const world = environment(scenario?.environment ?? name);
-  return {
-    environment: world.id,
-    options: world.options.parse(scenario?.options ?? {}) as Readonly<Record<string, Json>>,
-    rules: scenario?.rules ?? [],
+/** Canonical JSON of an object, its parts written once however many arms share them. */
+function writer(): (value: unknown) => string {
+  const known = new Map<object, string>();
+  const part = (value: unknown): string => {
+    if (typeof value !== 'object' || value === null) return canonicalJson(value);
+    const text = known.get(value) ?? canonicalJson(value);
+    known.set(value, text);
+    return text;
+  };
+  return (value) => {
+    const entries = Object.entries(value as object).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, inside]) => `${JSON.stringify(key)}:${part(inside)}`).join(',')}}`;
   };
 }
 
-const short = (value: Json): string => (typeof value === 'string' ? value : printValue(value).replaceAll(' ', ''));
+const baseSpec = ({ environment, options, ppo }: Arm, engine: BaseSpec['engine'], seed: number): BaseSpec => ({
+  ...{ environment, options, ppo, seed, engine },
+});
+const trialSpec = ({ rules, strategy, correct, evaluate }: Arm, acceptance: AcceptanceRule, base: BaseSpec, seed: number): TrialSpec => ({
+  ...{ base, rules, strategy, correct, evaluate, acceptance, correctionSeed: seed },
+});
 
-/** An arm, or what is wrong with it. */
-function resolvePoint(sweep: Sweep, point: Point): { arm: Arm } | { problems: readonly Problem[] } {
-  const scenario = String(sweep.axes.scenario[point['scenario'] ?? 0]);
-  const strategy = String(sweep.axes.strategy[point['strategy'] ?? 0]);
-  const preset = strategyPreset(strategy);
-  const correctWritten = writtenOf(sweep, 'correct', sweep.correct, point);
-  for (const key of correctWritten.keys()) if (!preset.reads.includes(key)) correctWritten.delete(key);
-  const ppo = resolve(ppoSchema, 'ppo', writtenOf(sweep, 'ppo', differing(sweep.ppo, defaultPpo), point));
-  const evaluate = resolve(evaluateSchema, 'evaluate', writtenOf(sweep, 'evaluate', differing(sweep.evaluate, defaultEvaluate), point));
-  const correct = resolve(preset.options, 'correct', correctWritten);
-  if (!ppo.ok || !evaluate.ok || !correct.ok) return { problems: [ppo, evaluate, correct].flatMap((r) => (r.ok ? [] : r.problems)) };
-  const overrides = Object.fromEntries(
-    Object.entries(point).flatMap(([name, i]) => {
-      const value = sweep.axes[name]?.[i];
-      const read = name.includes('.') && (!name.startsWith('correct.') || preset.reads.includes(name.slice('correct.'.length)));
-      return read && value !== undefined ? [[name, value]] : [];
-    }),
-  );
-  const label = [scenario, strategy, ...Object.entries(overrides).map(([name, value]) => `${name}=${short(value)}`)].join(' ');
-  return {
-    arm: {
-      ...{ arm: label, scenario, strategy, overrides, ...resolveScenario(scenario) },
-      ...{ ppo: ppo.value, correct: correct.value as Arm['correct'], evaluate: evaluate.value },
-    },
-  };
-}
-
-const corrects = (preset: Preset): boolean => preset.needs !== 'nothing';
-
-/** A sweep that comes from elsewhere than today's schema, an old plan say, may name what is no longer there. */
-function unknownNames({ axes }: Sweep): Problem[] {
-  const known = { scenario: [...Object.keys(SCENARIOS), ...Object.keys(ENVIRONMENTS)], strategy: Object.keys(STRATEGIES) };
-  return (['scenario', 'strategy'] as const).flatMap((axis) =>
-    axes[axis].flatMap((name, i): Problem[] => {
-      const problem = { path: ['axes', axis, i], at: 'value', expected: `a ${axis}`, got: printValue(name) } as const;
-      return known[axis].includes(name) ? [] : [{ ...problem, remedy: suggest(name, known[axis]) }];
-    }),
-  );
-}
-
-/** Under a strategy that corrects, a scenario must say what is forbidden. */
-function bareEnvironments({ axes }: Sweep): Problem[] {
-  const correcting = axes.strategy.filter((name) => corrects(strategyPreset(name)));
-  if (correcting.length === 0) return [];
-  return axes.scenario.flatMap((name, i): Problem[] => {
-    if (resolveScenario(name).rules.length > 0) return [];
-    const constrained = Object.keys(SCENARIOS).filter((id) => SCENARIOS[id]?.environment === name);
-    return [
-      {
-        path: ['axes', 'scenario', i],
-        at: 'value',
-        expected: `a constraint for ${correcting.join(', ')}`,
-        got: `the bare environment ${name}`,
-        remedy: `choose ${[...constrained, 'none as the only strategy'].join(' or ')}`,
-      },
-    ];
+function rowsOf(arms: readonly Arm[], { engine, acceptance, correctionSeeds }: Sweep): Row[] {
+  const write = writer();
+  const bases = new Map<string, BaseKind>();
+  const [hole, correctionHole] = [SEED, CORRECTION_SEED] as unknown as [number, number];
+  const cut = (text: string, ...holes: readonly string[]): readonly string[] =>
+    holes.reduce<readonly string[]>((parts, at) => parts.flatMap((piece) => piece.split(JSON.stringify(at))), [text]);
+  return arms.map((arm) => {
+    const text = write(baseSpec(arm, engine, hole));
+    const base = bases.get(text) ?? { arm, text: cut(text, SEED) };
+    bases.set(text, base);
+    // What stands for the base is replaced by its text, so that this is written once, too.
+    const whole = write(trialSpec(arm, acceptance, BASE, correctionHole)).replace(canonicalJson(BASE), () => text);
+    return { arm, base, correctionSeeds: corrects(arm.strategy) ? correctionSeeds : [0], text: cut(whole, SEED, CORRECTION_SEED) };
   });
 }
+const BASE = '\u0000base' as unknown as BaseSpec;
 
-/** A parameter of a strategy that no chosen strategy reads changes nothing: whoever wrote it expected something else. */
-function unreadParameters({ axes, correct }: Sweep): Problem[] {
-  const paths: Path[] = [
-    ...Object.keys(correct).map((key) => ['correct', key]),
-    ...Object.keys(axes)
-      .filter((name) => name.startsWith('correct.'))
-      .map((name) => ['axes', name]),
-  ];
-  const readers = (names: readonly string[], key: string): string[] => names.filter((name) => strategyPreset(name).reads.includes(key));
-  return paths.flatMap((path): Problem[] => {
-    const key = String(path[1]).replace(/^correct\./, '');
-    if (readers(axes.strategy, key).length > 0) return [];
-    return [
-      {
-        path,
-        at: 'key',
-        expected: `a parameter that a chosen strategy (${axes.strategy.join(', ')}) reads`,
-        got: key,
-        remedy: `it is read by ${readers(Object.keys(STRATEGIES), key).join(', ')}`,
-      },
-    ];
-  });
-}
-
-/** How large the grid is before equal arms merge. */
-function tooLarge({ axes, seeds, correctionSeeds }: Sweep): Problem[] {
-  const arms = Object.values(axes).reduce((n, values) => n * values.length, 1);
-  const trials = arms * seeds.length * correctionSeeds.length;
-  const problem = (limit: string, got: string): Problem => ({
-    path: ['axes'],
-    at: 'key',
-    expected: `a grid of at most ${limit}`,
-    got,
-    remedy: 'split the sweep',
-  });
-  if (arms > MAX_ARMS) return [problem(`${MAX_ARMS} arms`, `${arms}`)];
-  return trials > MAX_TRIALS ? [problem(`${MAX_TRIALS} trials`, `${trials}`)] : [];
-}
-
-/** The first of all items with the same key. */
-function unique<T>(items: readonly T[], key: (item: T) => string): T[] {
-  const seen = new Set<string>();
-  return items.filter((item) => !seen.has(key(item)) && seen.add(key(item)));
-}
-
-/**
- * The arms in the order of the axes, and everything that is wrong with the grid.
- * Parameters that an arm's strategy does not read are dropped, and arms that became equal merge: `none` stands once.
- */
-export function resolveArms(sweep: Sweep): { readonly arms: readonly Arm[]; readonly problems: readonly Problem[] } {
-  const hopeless = [...unknownNames(sweep), ...tooLarge(sweep)];
-  if (hopeless.length > 0) return { arms: [], problems: hopeless };
-  const resolved = product(sweep.axes).map((point) => resolvePoint(sweep, point));
-  const arms = resolved.flatMap((r) => ('arm' in r ? [r.arm] : []));
-  const problems = [
-    ...bareEnvironments(sweep),
-    ...unreadParameters(sweep),
-    ...resolved.flatMap((r) => ('problems' in r ? r.problems : [])),
-  ];
-  return {
-    arms: unique(arms, ({ arm: _label, scenario: _name, overrides: _axes, ...content }) => shortId(content)),
-    problems: unique(problems, (problem) => JSON.stringify(problem)),
-  };
-}
+/** `shortId` of a text that is canonical JSON already, by the system's own SHA-256. */
+const idOf = (canonical: string): string => digestId(Buffer.from(hash('sha256', canonical), 'hex'));
 
 /**
  * All trials of a sweep, in the order in which they are to run: all arms at a seed before the next seed, within an arm its correction seeds.
@@ -248,27 +89,40 @@ export function resolveArms(sweep: Sweep): { readonly arms: readonly Arm[]; read
 export function expand(sweep: Sweep): PlannedTrial[] {
   const { arms, problems } = resolveArms(sweep);
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => printProblem(problem)).join('\n'));
-  const bases = new Map<string, PlannedBase>();
-  const trials = sweep.seeds.flatMap((seed) =>
-    arms.flatMap((resolved) => {
-      const { arm, scenario, strategy, overrides, environment, options, ppo, rules, correct, evaluate } = resolved;
-      const spec: BaseSpec = { environment, options, ppo, seed, engine: sweep.engine };
-      const id = baseId(spec);
-      const base = bases.get(id) ?? { id, spec };
-      bases.set(id, base);
-      const correctionSeeds = corrects(strategyPreset(strategy)) ? sweep.correctionSeeds : [0];
-      return correctionSeeds.map((correctionSeed): PlannedTrial => {
-        const trial: TrialSpec = { base: base.spec, rules, strategy, correct, evaluate, acceptance: sweep.acceptance, correctionSeed };
-        return { id: trialId(trial), baseId: base.id, spec: trial, scenario, strategy, overrides, arm, seed, correctionSeed };
-      });
-    }),
-  );
+  const rows = rowsOf(arms, sweep);
+  const kinds = [...new Set(rows.map(({ base }) => base))];
+  const trials: PlannedTrial[] = [];
+  for (const seed of sweep.seeds) {
+    const bases = new Map(
+      kinds.map((kind) => [kind, { id: idOf(kind.text.join(String(seed))), spec: baseSpec(kind.arm, sweep.engine, seed) }]),
+    );
+    for (const { arm: resolved, base: kind, correctionSeeds, text } of rows) {
+      const base = bases.get(kind) as PlannedBase;
+      const { scenario, strategy, overrides, arm } = resolved;
+      const [before, between, after] = text;
+      for (const correctionSeed of correctionSeeds) {
+        const id = idOf(`${before}${seed}${between}${correctionSeed}${after}`);
+        const spec = trialSpec(resolved, sweep.acceptance, base.spec, correctionSeed);
+        trials.push({ id, baseId: base.id, spec, scenario, strategy, overrides, arm, seed, correctionSeed });
+      }
+    }
+  }
+  checkIds(trials);
+  return trials;
+}
+
+/** The ids above are a short cut: they must be those of the definition, and each stand once. */
+function checkIds(trials: readonly PlannedTrial[]): void {
+  const [first] = trials;
+  if (first && (first.id !== trialId(first.spec) || first.baseId !== baseId(first.spec.base)))
+    throw new Error(`expand: ${first.id} on ${first.baseId} are not the ids of their specs`);
   const ids = new Set(trials.map(({ id }) => id));
   if (ids.size !== trials.length) throw new Error(`expand: ${trials.length} trials have ${ids.size} ids`);
-  return trials;
 }
 
 /** The policies that the trials correct, each once, in the order in which they are needed. */
 export function basesOf(trials: readonly PlannedTrial[]): PlannedBase[] {
-  return [...new Map(trials.map(({ baseId: id, spec }) => [id, { id, spec: spec.base }])).values()];
+  const bases = new Map<string, PlannedBase>();
+  for (const { baseId: id, spec } of trials) if (!bases.has(id)) bases.set(id, { id, spec: spec.base });
+  return [...bases.values()];
 }

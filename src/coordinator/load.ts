@@ -19,9 +19,10 @@ import {
   YAMLMap,
 } from 'yaml';
 import { ConfigError } from '../contract/errors.ts';
+import { splitName } from '../contract/parameters.ts';
 import { nearest, type Path, type Problem, printGot, printProblem } from '../contract/problems.ts';
-import { parseSweep, SECTIONS, type Sweep, salvage } from '../contract/sweep.ts';
-import { resolveArms } from './expand.ts';
+import { parseSweep, type Sweep, salvage } from '../contract/sweep.ts';
+import { resolveArms } from './arms.ts';
 
 export interface Loaded {
   readonly sweep: Sweep;
@@ -136,8 +137,15 @@ interface Override {
   readonly value: Node | null;
 }
 
-/** Keys whose values are lists, so that a comma separates. */
-const isList = ([root, key]: readonly string[]): boolean => root === 'axes' || root === 'seeds' || (root === 'report' && key === 'groupBy');
+/** Keys whose values are lists of mappings: one mapping stands for a list of one. */
+const ENTRIES = ['zip', 'exclude', 'include', 'when'];
+
+/** How a value that is not a list becomes one: always, where it has a comma, or never. */
+function listing([root, key, ...rest]: readonly string[]): 'always' | 'by comma' | 'never' {
+  if (root === 'axes' || (ENTRIES.includes(String(root)) && key === undefined)) return 'always';
+  const seeds = root === 'seeds' || root === 'tunedOn';
+  return (seeds && key === undefined) || (root === 'report' && key === 'groupBy' && rest.length === 0) ? 'by comma' : 'never';
+}
 
 function pathOf(key: string): readonly string[] {
   if (key === 'scenario' || key === 'strategy') return ['axes', key];
@@ -157,9 +165,11 @@ function parseOverride(text: string, order: number): Override | Complaint {
   if (value.length > MAX_BYTES) return complain(`at most ${MAX_BYTES / 1024} KiB`, `${Math.ceil(value.length / 1024)} KiB`);
   const parse = (yaml: string): Source => compose(yaml, new LineCounter(), () => ({ where: where(text), order }));
   const plain = parse(value);
-  const wrap =
-    isList(path) && (path[0] === 'axes' || value.includes(',')) && !(plain.complaints.length === 0 && isSeq(plain.document.contents));
-  const { document, complaints } = wrap && !/^\s*\{/.test(value) ? parse(`[${value}]`) : plain;
+  const kind = listing(path);
+  const whole =
+    plain.complaints.length === 0 && (isSeq(plain.document.contents) || (kind === 'by comma' && isMap(plain.document.contents)));
+  const wrap = !whole && (kind === 'always' || (kind === 'by comma' && value.includes(',')));
+  const { document, complaints } = wrap ? parse(`[${value}]`) : plain;
   return complaints[0] ?? { text, path, value: document.contents };
 }
 
@@ -229,7 +239,7 @@ function judgeDocument(data: unknown): { sweep: Sweep } | { problems: readonly P
   }
   const rest = salvage(data, parsed.problems);
   const sound = ({ path: [root, axis] }: Problem): boolean => {
-    const section = SECTIONS.find((s) => root === s || String(axis).startsWith(`${s}.`));
+    const [section] = splitName(`${root}.`) ?? splitName(String(axis)) ?? [];
     return section === undefined || (rest?.sound(section) ?? false);
   };
   return { problems: [...parsed.problems, ...(rest ? resolveArms(rest.sweep).problems.filter(sound) : [])] };

@@ -34,14 +34,19 @@ export interface PlannedArm {
 /** `trials` is `expand(sweep)`, for who has it already. */
 export function planOf(sweep: Sweep, trials: readonly PlannedTrial[] = expand(sweep)): Plan {
   const { name, engine, seeds, correctionSeeds } = sweep;
-  const counts = new Map<string, PlannedArm>();
-  for (const { arm, scenario, strategy, overrides, spec } of trials) {
-    counts.set(arm, { arm, scenario, strategy, overrides, correct: spec.correct, trials: (counts.get(arm)?.trials ?? 0) + 1 });
+  const firsts = new Map<string, PlannedTrial>();
+  const counts = new Map<string, number>();
+  for (const trial of trials) {
+    if (!firsts.has(trial.arm)) firsts.set(trial.arm, trial);
+    counts.set(trial.arm, (counts.get(trial.arm) ?? 0) + 1);
   }
+  const arms = [...firsts.values()].map(({ arm, scenario, strategy, overrides, spec }): PlannedArm => {
+    return { arm, scenario, strategy, overrides, correct: spec.correct, trials: counts.get(arm) ?? 0 };
+  });
   const ids = trials.map(({ id }) => id).sort();
   const digest = contentDigest(new TextEncoder().encode(ids.map((id) => `${id}\n`).join('')));
   const totals = { trials: trials.length, bases: basesOf(trials).length };
-  return { version: 1, name, engine, seeds, correctionSeeds, sweep, arms: [...counts.values()], ...totals, digest };
+  return { version: 1, name, engine, seeds, correctionSeeds, sweep, arms, ...totals, digest };
 }
 
 /** A run of consecutive integers as `from..to`, anything else as YAML has it. */
@@ -74,11 +79,11 @@ export const printPlanFile = (plan: Plan): string => `${JSON.stringify(plan, nul
 
 /**
  * What changed from one plan.json to another that rows depend on. A default that moved counts, because a plan was resolved when it was frozen;
- * the description and the report do not. Throws SyntaxError for what is not JSON.
+ * the description, the report, the limits and the seeds that chose parameters do not. Throws SyntaxError for what is not JSON.
  */
 export function diffPlans(before: string, after: string): string[] {
   const [old, now] = [JSON.parse(before) as Plan, JSON.parse(after) as Plan];
-  const views = ({ description: _, report: __, ...sweep }: Sweep): object => sweep;
+  const views = ({ description: _, report: __, limits: ___, tunedOn: ____, ...sweep }: Sweep): object => sweep;
   const defaults = (plan: Plan): object => Object.fromEntries(plan.arms.map(({ arm, correct }) => [arm, correct]));
   const digest = old.digest === now.digest ? [] : [`digest of the trials: ${old.digest} -> ${now.digest}`];
   const changes = [diff(views(old.sweep), views(now.sweep), ''), diff(defaults(old), defaults(now), ''), digest];

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { evaluateSchema } from '../../src/contract/evaluate.ts';
 import { ppoSchema } from '../../src/contract/ppo.ts';
 import { printProblem } from '../../src/contract/problems.ts';
-import { MAX_TRIALS, parseSweep, type Sweep, type SweepInput, salvage } from '../../src/contract/sweep.ts';
+import { MAX_TRIALS } from '../../src/contract/seeds.ts';
+import { parseSweep, type Sweep, type SweepInput, salvage } from '../../src/contract/sweep.ts';
 
 const minimal: SweepInput = { version: 1, name: 'x', seeds: 2, axes: { scenario: ['cartpole/angle'], strategy: ['none', 'tsf'] } };
 const axes = minimal.axes;
+const EDGE = { environment: 'CartPole-v1', rules: [{ where: { x: [0.5, 1] }, forbid: ['right'] }] };
 
 const parsed = (data: unknown): Sweep => {
   const judged = parseSweep(data);
@@ -22,6 +24,7 @@ describe('parseSweep', () => {
   it('parseSweep(minimal) leaves nothing optional', () => {
     expect(parsed(minimal)).toEqual({
       ...{ version: 1, name: 'x', description: '', seeds: [1, 2], correctionSeeds: [0], acceptance: 'refuse', engine: 'wasm' },
+      ...{ tunedOn: [], zip: [], exclude: [], include: [], when: [], scenarios: {}, limits: { wallMs: null, memoryMb: null } },
       ...{ axes, ppo: ppoSchema.parse({}), correct: {}, evaluate: evaluateSchema.parse({}) },
       report: { baseline: 'none', groupBy: ['scenario', 'strategy'] },
     });
@@ -52,13 +55,42 @@ describe('parseSweep', () => {
     expect(sweep.report.groupBy).toEqual(['ppo.gamma', 'strategy', 'correct.steps', 'scenario']);
   });
 
-  it.each(['zip', 'when', 'exclude', 'include', 'tunedOn', 'scenarios', 'limits'])(
-    'parseSweep({ %s }) says that it is not there yet',
-    (key) => {
-      const text = `x ${key}: expected a key that this version knows, got ${key}; it belongs to the grammar but is not there yet: remove it`;
-      expect(told({ ...minimal, [key]: {} })).toEqual([text]);
-    },
-  );
+  it('parseSweep(…) keeps zips, include and when in the order of the file, and groups by zips, too', () => {
+    const sweep = parsed({
+      ...minimal,
+      zip: [{ 'correct.steps': [10, 20], 'correct.learningRate': [0.1, 0.2] }],
+      exclude: [{ strategy: 'none', scenario: ['cartpole/angle', 'CartPole-v1'] }],
+      include: [{ strategy: 'tsf', 'correct.steps': 5, scenario: 'cartpole/angle' }],
+      when: [{ if: { strategy: 'tsf' }, set: { 'correct.margin': 2, 'correct.forgetBatch': 512 } }],
+    });
+    expect(Object.keys(sweep.zip[0] ?? {})).toEqual(['correct.steps', 'correct.learningRate']);
+    expect(Object.keys(sweep.include[0] ?? {})).toEqual(['strategy', 'correct.steps', 'scenario']);
+    expect(sweep.when).toEqual([{ if: { strategy: 'tsf' }, set: { 'correct.margin': 2, 'correct.forgetBatch': 512 } }]);
+    expect(sweep.exclude).toEqual([{ strategy: 'none', scenario: ['cartpole/angle', 'CartPole-v1'] }]);
+    expect(sweep.report.groupBy).toEqual(['scenario', 'strategy', 'correct.steps', 'correct.learningRate']);
+  });
+
+  it('parseSweep({ tunedOn }) speaks the language of seeds', () => {
+    expect(parsed({ ...minimal, tunedOn: { from: 1001, count: 2 } }).tunedOn).toEqual([1001, 1002]);
+    expect(parsed({ ...minimal, tunedOn: [9, 7] }).tunedOn).toEqual([9, 7]);
+    expect(parsed({ ...minimal, seeds: [8], tunedOn: 2 }).tunedOn).toEqual([1, 2]);
+  });
+
+  it('parseSweep({ zip: scenario and strategy }) needs no such axes', () => {
+    const sweep = parsed({ ...minimal, axes: {}, zip: [{ scenario: ['cartpole/angle', 'CartPole-v1'], strategy: ['tsf', 'none'] }] });
+    expect([sweep.axes, sweep.report.groupBy]).toEqual([{}, ['scenario', 'strategy']]);
+  });
+
+  it('parseSweep({ scenarios }) resolves options, and knows the name', () => {
+    const rules = [{ where: { x: [0.5, Infinity], theta: [-Infinity, 0] }, forbid: ['right'] }];
+    const scenarios = { 'cartpole/my-edge': { environment: 'CartPole-v1', options: { thetaLimit: 0.3 }, rules } };
+    const sweep = parsed({ ...minimal, scenarios, axes: { ...axes, scenario: ['cartpole/my-edge'] } });
+    expect(sweep.scenarios['cartpole/my-edge']).toMatchObject({
+      environment: 'CartPole-v1',
+      options: { thetaLimit: 0.3, resetLow: -0.05 },
+      rules: [{ where: { x: [0.5, null], theta: [null, 0] }, forbid: ['right'] }],
+    });
+  });
 
   it.each([
     [{ version: 2 }, 'version: expected 1, got 2'],
@@ -100,6 +132,91 @@ describe('parseSweep', () => {
       'axes.correct.steps: expected a parameter at one place, got it also as correct.steps; remove one of the two',
     ],
     [{ ppo: null }, 'ppo: expected a mapping, got null; remove the key or give it a value'],
+    [{ zip: { 'ppo.gamma': [1] } }, 'zip: expected a list of mappings, got { ppo.gamma: [1] }; put it in a list: [{ ... }]'],
+    [{ zip: [{}] }, 'zip[0]: expected lists that move together, got {}; remove it'],
+    [
+      { zip: [{ 'correct.steps': [1, 2], 'correct.learningRate': [0.1] }] },
+      'zip[0].correct.learningRate: expected 2 values, as correct.steps has, got 1; lists that move together are equally long',
+    ],
+    [
+      { zip: [{ 'correct.steps': [1, 2, 1], 'correct.learningRate': [0.1, 0.2, 0.1] }] },
+      'zip[0].correct.steps[2]: expected every value once, got { correct.steps: 1, correct.learningRate: 0.1 } twice; remove one',
+    ],
+    [
+      { zip: [{ strategy: ['tsf', 'none'] }] },
+      'zip[0].strategy: expected a parameter at one place, got it also as axes.strategy; remove one of the two',
+    ],
+    [
+      { zip: [{ 'ppo.gamma': [0.9] }], ppo: { gamma: 0.9 } },
+      'zip[0].ppo.gamma: expected a parameter at one place, got it also as ppo.gamma; remove one of the two',
+    ],
+    [
+      { zip: [{ 'ppo.gamma': [0.9] }, { 'ppo.gamma': [0.8] }] },
+      'zip[1].ppo.gamma: expected a parameter at one place, got it also as zip[0].ppo.gamma; remove one of the two',
+    ],
+    [{ zip: [{ 'ppo.gama': [1] }] }, 'zip[0].ppo.gama: expected a known key, got ppo.gama; did you mean ppo.gamma?'],
+    [{ exclude: [{ steps: 1 }] }, 'exclude[0].steps: expected a known key, got steps; did you mean correct.steps?'],
+    [
+      { exclude: [{ correct: { steps: 1 } }] },
+      'exclude[0].correct: expected a known key, got correct; write correct.<parameter>, one key per parameter',
+    ],
+    [{ exclude: [{}] }, 'exclude[0]: expected a condition, got {}; for example strategy: tsf'],
+    [
+      { exclude: [{ strategy: 'tfs' }] },
+      'exclude[0].strategy: expected one of none, retrain, tsf:paper, tsf, got "tfs"; did you mean tsf?',
+    ],
+    [
+      { exclude: [{ scenario: ['cartpole/angle', 'cartpole/angel'] }] },
+      'exclude[0].scenario[1]: expected cartpole/angle or CartPole-v1, got "cartpole/angel"; did you mean cartpole/angle?',
+    ],
+    [
+      { exclude: [{ 'correct.steps': '100_000' }] },
+      'exclude[0].correct.steps: expected an integer >= 1 or a list, not empty, of integers >= 1, got "100_000"; YAML 1.2 reads 100_000 as text; write 100000',
+    ],
+    [
+      { include: [{ scenario: 'cartpole/angle' }] },
+      'include[0].strategy: expected one of none, retrain, tsf:paper, tsf, got nothing; add it',
+    ],
+    [{ when: [{ if: { strategy: 'tsf' } }] }, 'when[0].set: expected a mapping, got nothing; add it'],
+    [{ when: [{ if: {}, set: { 'ppo.gamma': 1 } }] }, 'when[0].if: expected a condition, got {}; for example strategy: tsf'],
+    [{ when: [{ if: { strategy: 'tsf' }, set: {} }] }, 'when[0].set: expected a parameter to set, got {}; for example correct.steps: 1000'],
+    [
+      { when: [{ if: { strategy: 'tsf' }, set: { 'ppo.gamma': 1 } }], ppo: { gamma: 0.99 } },
+      'when[0].set.ppo.gamma: expected a parameter that is not set yet, got ppo.gamma, which ppo sets for every arm; remove one of the two',
+    ],
+    [
+      { when: [{ if: { strategy: 'tsf' }, set: { strategy: 'tsf' } }] },
+      'when[0].set.strategy: expected a known key, got strategy; did you mean axes.strategy?',
+    ],
+    [{ tunedOn: [2, 5, 1] }, 'tunedOn: expected no seed that is among seeds, got 1..2 in both; measure on other seeds'],
+    [
+      { seeds: [1, 3, 5, 7, 9, 11, 12, 13], tunedOn: 20 },
+      'tunedOn: expected no seed that is among seeds, got 1, 3, 5, 7, 9, ... in both; measure on other seeds',
+    ],
+    [{ tunedOn: [7, 7] }, 'tunedOn[1]: expected every value once, got 7 twice; remove one'],
+    [{ limits: { wal: '3m' } }, 'limits.wal: expected a known key, got wal; did you mean wall?'],
+    [
+      { limits: { wall: '30 minutes' } },
+      'limits.wall: expected a duration such as 90s, 30m or 1h30m, or a number of seconds, got "30 minutes"',
+    ],
+    [{ limits: { wall: 0 } }, 'limits.wall: expected wall to be more than 0 and at most 24 days, got wall 0'],
+    [{ limits: { wall: '577h' } }, 'limits.wall: expected wall to be more than 0 and at most 24 days, got wall "577h"'],
+    [{ limits: { memoryMb: 0 } }, 'limits.memoryMb: expected an integer >= 1 or null, got 0'],
+    [{ acceptance: 'refus' }, 'acceptance: expected refuse or report, got "refus"; did you mean refuse?'],
+    [{ scenarios: [] }, 'scenarios: expected a mapping, got []'],
+    [{ scenarios: null }, 'scenarios: expected a mapping, got null; remove the key or give it a value'],
+    [
+      { scenarios: { 'cartpole/angle': EDGE } },
+      'scenarios.cartpole/angle: expected a new name, got cartpole/angle, which is there already; choose another',
+    ],
+    [
+      { scenarios: { 'my.edge': EDGE } },
+      'scenarios.my.edge: expected a name of at most 64 letters, digits, /, - and _, got "my.edge"; for example cartpole/my-edge',
+    ],
+    [
+      { scenarios: { edge: { ...EDGE, rules: [{ where: { angle: [0, 1] }, forbid: ['left'] }] } } },
+      'scenarios.edge.rules[0].where.angle: expected a known key, got angle; known here: x, xDot, theta, thetaDot',
+    ],
   ])('parseSweep(… %j) is refused', (change, text) => {
     expect(told(JSON.parse(JSON.stringify({ ...minimal, ...change })))).toEqual([`x ${text}`]);
   });
@@ -119,6 +236,22 @@ describe('parseSweep', () => {
       'constructor',
       'scenario',
       'ppo.gamma',
+      ...[
+        'zip',
+        'exclude',
+        'include',
+        'when',
+        'if',
+        'set',
+        'tunedOn',
+        'limits',
+        'wall',
+        'scenarios',
+        'environment',
+        'rules',
+        'where',
+        'theta',
+      ],
     );
     const value = fc.letrec((tie) => ({
       any: fc.oneof({ depthSize: 'small' }, fc.jsonValue(), fc.double(), fc.array(tie('any')), fc.dictionary(key, tie('any'))),
@@ -150,6 +283,13 @@ describe('salvage', () => {
   it('salvage(…) trusts no section when a stray key may belong to one', () => {
     const found = rest({ ...minimal, numEnvs: 8 });
     expect([found?.sound('ppo'), found?.sound('correct')]).toEqual([false, false]);
+  });
+
+  it('salvage(…) keeps what goes across sections only when all of these are sound', () => {
+    const exclude = [{ strategy: 'none' }];
+    expect(rest({ ...minimal, exclude, limits: { wal: 1 } })?.sweep.exclude).toEqual(exclude);
+    expect(rest({ ...minimal, exclude, ppo: { gama: 1 } })).toBeNull();
+    expect(rest({ ...minimal, exclude: [{}] })).toBeNull();
   });
 
   it('salvage(…) gives up when the grid is in doubt', () => {

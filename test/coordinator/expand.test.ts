@@ -6,6 +6,7 @@ import { SCENARIOS } from '../../src/contract/scenarios.ts';
 import { baseId, compileRules, trialId } from '../../src/contract/spec.ts';
 import { STRATEGIES } from '../../src/contract/strategies.ts';
 import { parseSweep, type Sweep, type SweepInput } from '../../src/contract/sweep.ts';
+import { resolveArms } from '../../src/coordinator/arms.ts';
 import { basesOf, expand, type PlannedTrial } from '../../src/coordinator/expand.ts';
 
 const minimal: SweepInput = { version: 1, name: 'x', seeds: 2, axes: { scenario: ['cartpole/angle'], strategy: ['none', 'tsf'] } };
@@ -26,6 +27,91 @@ const refusal = (change: object): string => {
   }
   return '';
 };
+
+/** The arms, by their labels. */
+const armsOf = (change: object): string[] => [...new Set(grid(change).map(({ arm }) => arm))];
+
+/** One optional thing of every kind. */
+const questions = fc
+  .record({
+    strategy: fc.shuffledSubarray(['none', 'retrain', 'tsf:paper']).map((others) => [...others, 'tsf']),
+    steps: fc.option(fc.uniqueArray(fc.constantFrom(10, 20, 500), { minLength: 1 })),
+    pairs: fc.option(
+      fc.constantFrom(
+        [
+          [0.1, 0.02],
+          [0.9, 0.99],
+        ],
+        [[0.001], [1]],
+        [
+          [0.1, 0.1],
+          [0.9, 1],
+        ],
+      ),
+    ),
+    section: fc.option(fc.constantFrom({ steps: 20 }, { learningRate: 0.1 })),
+    exclude: fc.array(
+      fc.constantFrom<object>({ strategy: 'none' }, { 'correct.steps': [10, 500] }, { 'ppo.gamma': 0.99, strategy: ['tsf', 'retrain'] }),
+      { maxLength: 2 },
+    ),
+    include: fc.uniqueArray(
+      fc.constantFrom<object>({ strategy: 'tsf', 'correct.steps': 7 }, { strategy: 'retrain', 'ppo.gamma': 0.5 }, { strategy: 'none' }),
+      { maxLength: 2 },
+    ),
+    when: fc.array(
+      fc.constantFrom<object>(
+        { if: { strategy: 'tsf' }, set: { 'correct.steps': 30 } },
+        { if: { strategy: ['tsf', 'tsf:paper'] }, set: { 'correct.steps': 40 } },
+        { if: { 'correct.steps': [500, 20] }, set: { 'correct.learningRate': 0.3 } },
+        { if: { strategy: ['none', 'tsf:paper'] }, set: { 'ppo.gamma': 0.7 } },
+      ),
+      { maxLength: 2 },
+    ),
+  })
+  .map(({ strategy, steps, pairs, section, exclude, include, when }) => ({
+    ...{ ...minimal, exclude, when, include: include.map((entry) => ({ scenario: 'cartpole/angle', ...entry })) },
+    axes: { scenario: ['cartpole/angle'], strategy, ...(steps && { 'correct.steps': steps }) },
+    zip: pairs ? [{ 'correct.learningRate': pairs[0], 'ppo.gamma': pairs[1] }] : [],
+    ...(section && { correct: section }),
+  }));
+
+type Flat = Record<string, unknown>;
+type Question = typeof questions extends fc.Arbitrary<infer T> ? T : never;
+
+/** The six rules once more, as plainly as they can be said, for four parameters. */
+function oracle({ axes, zip, correct, exclude, include, when }: Question & { correct?: Flat | undefined }): Flat[] {
+  const rate: Flat = { tsf: 0.02, 'tsf:paper': 0.001 };
+  const read = (arm: Flat): Flat =>
+    Object.fromEntries(Object.entries(arm).filter(([name]) => !name.startsWith('correct.') || String(arm['strategy']).startsWith('tsf')));
+  const effective = (arm: Flat): Flat =>
+    read({
+      'correct.steps': correct?.['steps'] ?? 500,
+      'correct.learningRate': correct?.['learningRate'] ?? rate[String(arm['strategy'])],
+      'ppo.gamma': 0.99,
+      ...arm,
+    });
+  const meets = (arm: Flat, condition: object): boolean =>
+    Object.entries(condition).every(([name, value]) => [value].flat().includes(effective(arm)[name] as never));
+  const arms: Flat[] = [];
+  for (const strategy of axes.strategy)
+    for (const steps of axes['correct.steps'] ?? [null])
+      for (const i of zip[0]?.['ppo.gamma']?.keys() ?? [0]) {
+        const arm = read({
+          strategy,
+          ...(steps !== null && { 'correct.steps': steps }),
+          ...(zip[0] && { 'correct.learningRate': zip[0]['correct.learningRate']?.[i], 'ppo.gamma': zip[0]['ppo.gamma']?.[i] }),
+        });
+        if (!arms.some((other) => JSON.stringify(other) === JSON.stringify(arm))) arms.push(arm);
+      }
+  const left = arms.filter((arm) => !exclude.some((condition) => meets(arm, condition)));
+  const all = [...left, ...include.map(({ scenario: _, ...entry }): Flat => read(entry))];
+  return all.map((arm) => {
+    const set = when.filter((entry) => meets(arm, (entry as { if: object }).if)).map((entry) => (entry as { set: object }).set);
+    const sections = Object.fromEntries(Object.entries(correct ?? {}).map(([key, value]) => [`correct.${key}`, value]));
+    const whole = effective({ ...Object.assign({}, ...set.toReversed()), ...sections, ...arm } as Flat);
+    return { strategy: arm['strategy'], steps: whole['correct.steps'], rate: whole['correct.learningRate'], gamma: whole['ppo.gamma'] };
+  });
+}
 
 /** Sweeps as people write them: some axes in some order, some parameters. */
 const sweeps = fc
@@ -182,6 +268,160 @@ describe('expand', () => {
     expect(() => expand({ ...sweep, axes: { ...sweep.axes, strategy: ['tfs'] } })).toThrow(
       'axes.strategy[0]: expected a strategy, got "tfs"; did you mean tsf?',
     );
+  });
+
+  describe('(1) the product of axes and zips', () => {
+    it('expand({ zip }) is one more dimension, whose values move together', () => {
+      const zip = [{ 'correct.steps': [10, 20], 'correct.learningRate': [0.1, 0.2] }];
+      expect(armsOf({ zip, axes: { ...minimal.axes, 'ppo.gamma': [0.9, 1] } })).toEqual([
+        'cartpole/angle none ppo.gamma=0.9',
+        'cartpole/angle none ppo.gamma=1',
+        'cartpole/angle tsf ppo.gamma=0.9 correct.steps=10 correct.learningRate=0.1',
+        'cartpole/angle tsf ppo.gamma=0.9 correct.steps=20 correct.learningRate=0.2',
+        'cartpole/angle tsf ppo.gamma=1 correct.steps=10 correct.learningRate=0.1',
+        'cartpole/angle tsf ppo.gamma=1 correct.steps=20 correct.learningRate=0.2',
+      ]);
+    });
+
+    it('expand({ zip: two }) is the product of both, and scenario and strategy may move, too', () => {
+      const zip = [
+        { strategy: ['none', 'tsf'], scenario: ['CartPole-v1', 'cartpole/angle'] },
+        { 'ppo.gamma': [0.9, 1], 'ppo.gaeLambda': [1, 0.9] },
+      ];
+      expect(armsOf({ axes: {}, zip })).toEqual([
+        'CartPole-v1 none ppo.gamma=0.9 ppo.gaeLambda=1',
+        'CartPole-v1 none ppo.gamma=1 ppo.gaeLambda=0.9',
+        'cartpole/angle tsf ppo.gamma=0.9 ppo.gaeLambda=1',
+        'cartpole/angle tsf ppo.gamma=1 ppo.gaeLambda=0.9',
+      ]);
+    });
+
+    it('expand({ zip }) does not see how its mapping is ordered', () => {
+      const ids = (zip: object): string[] => grid({ zip: [zip] }).map(({ id }) => id);
+      expect(ids({ 'correct.steps': [1, 2], 'correct.margin': [3, 4] })).toEqual(
+        ids({ 'correct.margin': [3, 4], 'correct.steps': [1, 2] }),
+      );
+    });
+  });
+
+  describe('(3) exclude', () => {
+    const axes = { ...minimal.axes, 'correct.steps': [10, 20, 500] };
+    it.each([
+      [[{ strategy: 'none' }], ['tsf 10', 'tsf 20', 'tsf 500']],
+      [[{ strategy: 'tsf', 'correct.steps': [10, 500] }], ['none', 'tsf 20']],
+      [
+        [{ 'correct.steps': 20 }, { 'correct.steps': [20, 10] }],
+        ['none', 'tsf 500'],
+      ],
+      [[{ 'correct.steps': 20, 'ppo.gamma': 0.99 }], ['none', 'tsf 10', 'tsf 500']], // a default counts as a value
+    ])('expand({ exclude: %j }) leaves %j', (exclude, left) => {
+      const names = armsOf({ axes, exclude }).map((arm) => arm.replace('cartpole/angle ', '').replace('correct.steps=', ''));
+      expect(names).toEqual(left);
+    });
+
+    it('expand({ exclude: a list-valued parameter }) means that list, or any of several', () => {
+      const hidden = { ...minimal.axes, strategy: ['none'], 'ppo.hidden': [[64, 64], [32], [8]] };
+      const left = (value: unknown): string[] =>
+        armsOf({ axes: hidden, exclude: [{ 'ppo.hidden': value }] }).map((arm) => arm.split('=')[1] ?? '');
+      expect(left([64, 64])).toEqual(['[32]', '[8]']);
+      expect(left([[32], [8]])).toEqual(['[64,64]']);
+    });
+
+    it('expand({ exclude }) may leave a bare environment to strategies that correct nothing', () => {
+      const both = { scenario: ['cartpole/angle', 'CartPole-v1'], strategy: ['none', 'tsf'] };
+      expect(armsOf({ axes: both, exclude: [{ scenario: 'CartPole-v1', strategy: 'tsf' }] })).toEqual([
+        ...['cartpole/angle none', 'cartpole/angle tsf', 'CartPole-v1 none'],
+      ]);
+    });
+  });
+
+  describe('(4) include', () => {
+    it('expand({ include }) adds arms behind the grid, of strategies that need not be on an axis', () => {
+      const include = [
+        { scenario: 'cartpole/angle', strategy: 'retrain' },
+        { scenario: 'cartpole/angle', strategy: 'tsf', 'correct.steps': 7, 'ppo.gamma': 0.5 },
+      ];
+      const trials = grid({ include, correct: { steps: 20 }, ppo: { gamma: 0.9 }, seeds: 1 });
+      expect(trials.map(({ arm, spec }) => [arm, spec.correct['steps'], spec.base.ppo.gamma])).toEqual([
+        ['cartpole/angle none', undefined, 0.9],
+        ['cartpole/angle tsf', 20, 0.9],
+        ['cartpole/angle retrain', undefined, 0.9],
+        ['cartpole/angle tsf correct.steps=7 ppo.gamma=0.5', 7, 0.5],
+      ]);
+    });
+
+    it('expand({ include }) can bring back what exclude took, and stand alone', () => {
+      const include = [{ scenario: 'cartpole/angle', strategy: 'tsf' }];
+      expect(armsOf({ include, exclude: [{ strategy: ['none', 'tsf'] }] })).toEqual(['cartpole/angle tsf']);
+    });
+  });
+
+  describe('(5) when', () => {
+    const steps = (change: object): unknown[] => grid({ seeds: 1, ...change }).map(({ spec }) => spec.correct['steps']);
+
+    it('expand({ when }) sets what nothing else has set, and names no arm after it', () => {
+      const when = [{ if: { strategy: 'tsf' }, set: { 'correct.steps': 7 } }];
+      expect(steps({ when })).toEqual([undefined, 7]);
+      expect(armsOf({ when })).toEqual(['cartpole/angle none', 'cartpole/angle tsf']);
+      const include = [{ scenario: 'cartpole/angle', strategy: 'tsf', 'correct.steps': 500 }];
+      expect(steps({ when, include })).toEqual([undefined, 7, 500]);
+    });
+
+    it('expand({ when: two for one parameter }) takes the first, and every `if` sees the arm as it was before', () => {
+      const when = [
+        { if: { strategy: 'tsf' }, set: { 'correct.steps': 7 } },
+        { if: { 'correct.steps': 500 }, set: { 'correct.steps': 8 } },
+      ];
+      expect(steps({ when, axes: { ...minimal.axes, strategy: ['tsf', 'tsf:paper'] } })).toEqual([7, 8]);
+    });
+
+    it('expand({ when }) may set what is trained: then the base is another', () => {
+      const when = [{ if: { strategy: 'tsf' }, set: { 'ppo.gamma': 0.5 } }];
+      expect(basesOf(grid({ when })).length).toBe(4);
+    });
+  });
+
+  it('expand(any sweep) has the arms that the rules say, in their order', () => {
+    fc.assert(
+      fc.property(questions, (input) => {
+        const judged = parseSweep(input);
+        fc.pre(judged.ok);
+        const sweep = sweepOf(input);
+        fc.pre(resolveArms(sweep).problems.length === 0);
+        const seen = expand({ ...sweep, seeds: [1], correctionSeeds: [0] }).map(({ strategy, spec }) => ({
+          ...{ strategy, steps: spec.correct['steps'], rate: spec.correct['learningRate'], gamma: spec.base.ppo.gamma },
+        }));
+        expect(seen).toEqual(oracle(input));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('expand(many arms) names each by the id of its spec, and every base by that of its own', () => {
+    const trials = withAxes({ strategy: Object.keys(STRATEGIES), 'correct.steps': [10, 20], 'ppo.gamma': [0.9, 1] });
+    for (const { id, baseId: base, spec } of trials) expect([id, base]).toEqual([trialId(spec), baseId(spec.base)]);
+  });
+
+  it("expand(a scenario of one's own) holds environment, options and rules, never the name", () => {
+    const own = { environment: 'CartPole-v1', options: { thetaLimit: 0.3 }, rules: [{ where: { x: [0.5, Infinity] }, forbid: ['right'] }] };
+    const trial = (name: string): PlannedTrial | undefined =>
+      grid({ scenarios: { [name]: own }, axes: { scenario: [name], strategy: ['tsf'] } })[0];
+    expect(trial('a/b')?.spec).toEqual(trial('c/d')?.spec);
+    expect(trial('a/b')?.id).toBe(trial('c/d')?.id);
+    expect(JSON.stringify(trial('a/b')?.spec)).not.toContain('a/b');
+    expect(trial('a/b')?.spec.rules).toEqual([{ where: { x: [0.5, null] }, forbid: ['right'] }]);
+    expect(trial('a/b')?.spec.base.options).toMatchObject({ thetaLimit: 0.3, resetLow: -0.05 });
+  });
+
+  it('expand(two names of one scenario) has it once, under the first', () => {
+    const { environment, options, rules } = SCENARIOS['cartpole/angle'] ?? {};
+    const scenarios = { mine: { environment, options, rules } };
+    const axes = { scenario: ['mine', 'cartpole/angle'], strategy: ['tsf'] };
+    expect(armsOf({ scenarios, axes })).toEqual(['mine tsf']);
+  });
+
+  it('expand(…) does not see limits and tunedOn', () => {
+    expect(grid({ limits: { wall: '30m', memoryMb: 700 }, tunedOn: [9] })).toEqual(grid({}));
   });
 
   it('expand(too large) throws before it plans', () => {

@@ -147,9 +147,102 @@ describe('parseSweepText refuses', () => {
       'a.yaml:8:3 axes.ppo.numEnvs: expected a parameter at one place, got it also as ppo.numEnvs; remove one of the two',
     ],
     [
-      'what is not there yet',
-      `${good}exclude:\n  - { strategy: tsf }\n`,
-      'a.yaml:10:1 exclude: expected a key that this version knows, got exclude; it belongs to the grammar but is not there yet: remove it',
+      'an exclude that matches nothing',
+      `${good}exclude:\n  - { strategy: [none, retrain], correct.steps: 500 }\n  - { strategy: retrain }\n`,
+      [
+        'a.yaml:11:5 exclude[0]: expected an arm that matches, got none with { strategy: ["none", "retrain"], correct.steps: 500 }; some arm meets each of these, none meets all',
+        'a.yaml:12:17 exclude[1].strategy: expected an arm that matches, got none with { strategy: "retrain" }; strategy is none, tsf',
+      ],
+    ],
+    [
+      'an exclude by what no arm reads',
+      `${good}exclude: [{ correct.entropy: 1 }]\n`,
+      'a.yaml:10:30 exclude[0].correct.entropy: expected an arm that matches, got none with { correct.entropy: 1 }; no arm reads correct.entropy',
+    ],
+    [
+      'a grid of which everything is excluded',
+      `${good}exclude: [{ strategy: [none, tsf] }]\n`,
+      'a.yaml:10:1 exclude: expected an arm that is left, got none: all 2 are excluded; exclude less',
+    ],
+    [
+      'an include that exists already',
+      `${good}include:\n  - { scenario: cartpole/angle, strategy: tsf, correct.steps: 500 }\n`,
+      'a.yaml:11:5 include[0]: expected a new arm, got one that is there as cartpole/angle tsf; remove it',
+    ],
+    [
+      'an include twice',
+      `${good}include:\n  - { scenario: cartpole/angle, strategy: tsf, correct.steps: 5 }\n  - { strategy: tsf, correct.steps: 5, scenario: cartpole/angle }\n`,
+      'a.yaml:12:5 include[1]: expected a new arm, got one that is there as cartpole/angle tsf correct.steps=5; remove it',
+    ],
+    [
+      'an include that only `when` makes equal',
+      `${good}include: [{ scenario: cartpole/angle, strategy: tsf, correct.steps: 7 }]\nwhen: [{ if: { strategy: tsf }, set: { correct.steps: 7 } }]\n`,
+      'a.yaml:10:11 include[0]: expected a new arm, got one that is there as cartpole/angle tsf; remove it',
+    ],
+    [
+      'an include of what its strategy does not read',
+      `${good}include: [{ scenario: cartpole/angle, strategy: tsf, correct.entropy: 1, correct.worstCase: 300 }]\n`,
+      [
+        'a.yaml:10:54 include[0].correct.entropy: expected a parameter that its strategy (tsf) reads, got entropy; it is read by tsf:paper',
+        'a.yaml:10:93 include[0].correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+      ],
+    ],
+    [
+      'an include of a bare environment under a strategy that corrects',
+      `${good}include: [{ scenario: CartPole-v1, strategy: retrain }]\n`,
+      'a.yaml:10:23 include[0].scenario: expected a constraint for retrain, got the bare environment CartPole-v1; choose cartpole/angle or none as the only strategy',
+    ],
+    [
+      'a `when` that matches nothing',
+      `${good}when: [{ if: { correct.steps: 7 }, set: { ppo.gamma: 1 } }]\n`,
+      'a.yaml:10:31 when[0].if.correct.steps: expected an arm that matches, got none with { correct.steps: 7 }; correct.steps is 500',
+    ],
+    [
+      'a `when` of what nobody who matches reads',
+      `${good}when: [{ if: { strategy: none }, set: { correct.steps: 7 } }]\n`,
+      'a.yaml:10:41 when[0].set.correct.steps: expected a parameter that a matching strategy (none) reads, got steps; it is read by tsf:paper, tsf',
+    ],
+    [
+      'a `when` of what an axis and another `when` set',
+      change('ppo:', '  correct.steps: [1, 2]\nppo:') +
+        'when:\n  - { if: { strategy: tsf }, set: { correct.margin: 2 } }\n  - { if: { correct.steps: 1 }, set: { correct.margin: 3, correct.steps: 4 } }\n',
+      [
+        'a.yaml:13:40 when[1].set.correct.margin: expected a parameter that is not set yet, got correct.margin, which when[0] sets wherever this matches; remove it',
+        'a.yaml:13:59 when[1].set.correct.steps: expected a parameter that is not set yet, got correct.steps, which axes sets wherever this matches; remove it',
+      ],
+    ],
+    [
+      'a `when` that breaks a rule of the strategy',
+      `${good}when: [{ if: { strategy: tsf }, set: { correct.worstCase: 300 } }]\n`,
+      'a.yaml:10:59 when[0].set.correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+    ],
+    [
+      'a zip that nobody reads',
+      `${good}zip: [{ correct.entropy: [0.1, 0.2] }]\n`,
+      'a.yaml:10:9 zip[0].correct.entropy: expected a parameter that a chosen strategy (none, tsf) reads, got entropy; it is read by tsf:paper',
+    ],
+    [
+      'a zip that breaks a rule',
+      `${good}zip: [{ correct.worstCase: [10, 300], correct.steps: [1, 2] }]\n`,
+      'a.yaml:10:33 zip[0].correct.worstCase[1]: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+    ],
+    [
+      'zips with a grid without end',
+      `${good}zip: [{ correct.steps: [${Array.from({ length: 2501 }, (_, i) => i + 1)}] }, { ppo.gamma: [0.1, 0.2] }]\n`,
+      'a.yaml:5:1 axes: expected a grid of at most 10000 arms, got 10004; split the sweep',
+    ],
+    [
+      "a scenario of one's own with a mistake",
+      `${good}scenarios:\n  cartpole/my-edge:\n    environment: CartPole-v1\n    rules:\n      - { where: { x: [.inf, 0.5] }, forbid: [rihgt] }\n`,
+      [
+        'a.yaml:14:23 scenarios.cartpole/my-edge.rules[0].where.x: expected x to go from low to high, got x [.inf, 0.5]; write [0.5, .inf]',
+        'a.yaml:14:47 scenarios.cartpole/my-edge.rules[0].forbid[0]: expected left or right, got "rihgt"; did you mean right?',
+      ],
+    ],
+    [
+      'seeds that chose the parameters',
+      `${good}tunedOn: { from: 5, count: 100 }\n`,
+      'a.yaml:10:10 tunedOn: expected no seed that is among seeds, got 5 in both; measure on other seeds',
     ],
     [
       'a grid without end',
@@ -255,6 +348,26 @@ describe('overrides', () => {
     [['correct={ steps: 7 }'], 'correct', { steps: 7 }],
     [['name=other'], 'name', 'other'],
     [['description=a = b'], 'description', 'a = b'],
+    [['tunedOn=9,7'], 'tunedOn', [9, 7]],
+    [['tunedOn={ from: 1001, count: 2 }'], 'tunedOn', [1001, 1002]],
+    [['limits.wall=10m'], 'limits', { wallMs: 600_000, memoryMb: null }],
+    [['limits={ wall: 90, memoryMb: 700 }'], 'limits', { wallMs: 90_000, memoryMb: 700 }],
+    [['acceptance=report'], 'acceptance', 'report'],
+    [['zip={ correct.steps: [1, 2] }'], 'zip', [{ 'correct.steps': [1, 2] }]],
+    [['zip=[]'], 'zip', []],
+    [['exclude={ strategy: none }'], 'exclude', [{ strategy: 'none' }]],
+    [
+      ['strategy=none,tsf,retrain', 'exclude={ strategy: none },{ strategy: retrain }'],
+      'exclude',
+      [{ strategy: 'none' }, { strategy: 'retrain' }],
+    ],
+    [['include=[{ scenario: cartpole/angle, strategy: retrain }]'], 'include', [{ scenario: 'cartpole/angle', strategy: 'retrain' }]],
+    [['when={ if: { strategy: tsf }, set: { correct.steps: 3 } }'], 'when', [{ if: { strategy: 'tsf' }, set: { 'correct.steps': 3 } }]],
+    [
+      ['scenarios.my/edge={ environment: CartPole-v1, rules: [{ where: { x: [1, .inf] }, forbid: [right] }] }', 'scenario=my/edge'],
+      'axes',
+      { scenario: ['my/edge'], strategy: ['none', 'tsf'] },
+    ],
     [['report.groupBy=strategy'], 'report', { baseline: 'none', groupBy: ['strategy'] }],
   ])('parseSweepText(…, %j) sets %s', (overrides, key, value) => {
     // `report.groupBy` is a list and one name is none: the only one here that needs brackets.
@@ -281,6 +394,11 @@ correct:
 
   it('parseSweepText(its own text) is the same sweep without the overrides', () => {
     const key = fc.constantFrom(
+      'zip',
+      'exclude',
+      'tunedOn',
+      'limits.wall',
+      'acceptance',
       'seeds',
       'strategy',
       'ppo.hidden',
@@ -292,6 +410,11 @@ correct:
       'axes.ppo.gamma',
     );
     const value = fc.constantFrom(
+      '{ correct.steps: [1, 2] }',
+      '{ strategy: none }',
+      '7,8',
+      '10m',
+      'report',
       '3',
       '1,2',
       'none',
@@ -352,9 +475,23 @@ correct:
     [['seeds=1', 'seeds=2'], 'override "seeds=2" seeds: expected every override once, got seeds again; remove one'],
     [['seeds.from=3'], 'override "seeds.from=3" seeds: expected a mapping, got 5'],
     [['ppo.numEnvs.x=3'], 'override "ppo.numEnvs.x=3" ppo.numEnvs: expected a mapping, got 8'],
+    [['tunedOn=5,6'], 'override "tunedOn=5,6" tunedOn: expected no seed that is among seeds, got 5 in both; measure on other seeds'],
     [
-      ['zip=[]'],
-      'override "zip=[]" zip: expected a key that this version knows, got zip; it belongs to the grammar but is not there yet: remove it',
+      ['limits.wall=10min'],
+      'override "limits.wall=10min" limits.wall: expected a duration such as 90s, 30m or 1h30m, or a number of seconds, got "10min"',
+    ],
+    [['acceptance=no'], 'override "acceptance=no" acceptance: expected refuse or report, got "no"'],
+    [
+      ['exclude={ strategy: retrain }'],
+      'override "exclude={ strategy: retrain }" exclude[0].strategy: expected an arm that matches, got none with { strategy: "retrain" }; strategy is none, tsf',
+    ],
+    [
+      ['zip={ ppo.numEnvs: [1, 2] }'],
+      'override "zip={ ppo.numEnvs: [1, 2] }" zip[0].ppo.numEnvs: expected a parameter at one place, got it also as ppo.numEnvs; remove one of the two',
+    ],
+    [
+      ['scenarios.edge.rules=[]'],
+      'override "scenarios.edge.rules=[]" scenarios.edge.environment: expected an environment, got nothing; known: CartPole-v1',
     ],
     [
       [`x=${'['.repeat(100_000)}`],

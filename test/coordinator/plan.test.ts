@@ -79,10 +79,17 @@ describe('diffPlans', () => {
   it('diffPlans(…) is empty for equal plans and for what rows do not depend on', () => {
     expect(text()).toBe(text({ seeds: [1, 2] }));
     expect(diffPlans(text(), text({ description: 'z', report: { baseline: 'tsf', groupBy: ['strategy'] } }))).toEqual([]);
+    expect(diffPlans(text(), text({ tunedOn: [7], limits: { wall: '30m' } }))).toEqual([]);
   });
 
   it('diffPlans(…) names what the sweeps differ in', () => {
     expect(diffPlans(text(), text({ seeds: 3 }))).toEqual(['seeds: 1..2 -> 1..3']);
+  });
+
+  it('diffPlans(…) names what changed in the new keys', () => {
+    const exclude = [{ strategy: 'none' }];
+    expect(diffPlans(text(), text({ exclude }))).toEqual(['exclude: [] -> [{ strategy: "none" }]']);
+    expect(diffPlans(text(), text({ acceptance: 'report' }))[0]).toBe('acceptance: "refuse" -> "report"');
   });
 
   it('diffPlans(…) names a default of a strategy that moved since', () => {
@@ -103,6 +110,12 @@ describe('isExtension', () => {
     [{ correctionSeeds: 2 }, true],
     [{ axes: { ...axes, strategy: ['tsf', 'retrain', 'none'] } }, true],
     [{ description: 'z' }, true],
+    [{ tunedOn: [7], limits: { wall: 3, memoryMb: 9 }, report: { baseline: 'tsf' } }, true],
+    [{ include: [{ scenario: 'cartpole/angle', strategy: 'tsf', 'correct.steps': 3 }] }, true],
+    [{ zip: [{ 'correct.steps': [500, 7] }] }, true],
+    [{ exclude: [{ strategy: 'none' }] }, false],
+    [{ acceptance: 'report' }, false],
+    [{ when: [{ if: { strategy: 'tsf' }, set: { 'correct.steps': 3 } }] }, false],
     [{ seeds: [2, 3] }, false],
     [{ axes: { ...axes, strategy: ['tsf'] } }, false],
     [{ ppo: { gamma: 0.5 } }, false],

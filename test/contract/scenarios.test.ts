@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ENVIRONMENTS } from '../../src/contract/environments.ts';
+import { printProblem } from '../../src/contract/problems.ts';
+import { type Interval, judgeScenario, type Rule, SCENARIO_NAMES, SCENARIOS } from '../../src/contract/scenarios.ts';
+import { compileRules } from '../../src/contract/spec.ts';
+import { toxicMask } from '../../src/envs/constraint.ts';
+
+const told = (change: object): string[] => {
+  const judged = judgeScenario({ environment: 'CartPole-v1', rules: [{ where: { x: [0.5, 1] }, forbid: ['right'] }], ...change });
+  return judged.ok ? [] : judged.problems.map((problem) => printProblem(problem));
+};
+const rule = (where: unknown, forbid: unknown = ['left']): object => ({ rules: [{ where, forbid }] });
+const at = (text: string): string => `rules[0].${text}`;
+
+describe('SCENARIOS', () => {
+  it('are judged as a file is, and no name stands for two things', () => {
+    for (const scenario of Object.values(SCENARIOS)) expect(judgeScenario(scenario)).toEqual({ ok: true, value: scenario });
+    expect(new Set(SCENARIO_NAMES).size).toBe(SCENARIO_NAMES.length);
+  });
+});
+
+describe('judgeScenario', () => {
+  it.each([
+    [
+      [0.1, Number.POSITIVE_INFINITY],
+      [0.1, null],
+    ],
+    [
+      [Number.NEGATIVE_INFINITY, 0.1],
+      [null, 0.1],
+    ],
+    [
+      [null, 0.1],
+      [null, 0.1],
+    ],
+    [
+      [0.1, 0.1],
+      [0.1, 0.1],
+    ],
+    [
+      [-99, 0.1],
+      [-99, 0.1],
+    ],
+  ])('judgeScenario(theta: %j) is %j', (written, interval) => {
+    const judged = judgeScenario({ environment: 'CartPole-v1', ...rule({ theta: written }) });
+    expect(judged.ok && judged.value.rules[0]?.where['theta']).toEqual(interval);
+  });
+
+  it('judgeScenario(…) fills in the options of the environment', () => {
+    const judged = judgeScenario({ environment: 'CartPole-v1', options: { resetAngle: 0.2 }, ...rule({ x: [0, 1] }) });
+    expect(judged.ok && judged.value.options).toEqual(ENVIRONMENTS['CartPole-v1']?.options.parse({ resetAngle: 0.2 }));
+  });
+
+  const PAIR = 'expected theta to be a pair [low, high] of numbers, got theta';
+  it.each<[object, string]>([
+    [{ environment: undefined }, 'environment: expected an environment, got nothing; known: CartPole-v1'],
+    [{ environment: 'CartPol-v1' }, 'environment: expected an environment, got "CartPol-v1"; did you mean CartPole-v1?'],
+    [{ environment: ['CartPole-v1'] }, 'environment: expected an environment, got ["CartPole-v1"]; known: CartPole-v1'],
+    [{ optoins: {} }, 'optoins: expected a known key, got optoins; did you mean options?'],
+    [{ options: { thetaLimt: 1 } }, 'options.thetaLimt: expected a known key, got thetaLimt; did you mean thetaLimit?'],
+    [{ options: { resetAngle: -1 } }, 'options.resetAngle: expected a number > 0 or null, got -1'],
+    [{ options: { resetLow: 1 } }, 'options.resetLow: expected resetLow not to exceed resetHigh, got resetLow 1, resetHigh 0.05'],
+    [{ rules: undefined }, 'rules: expected a list, not empty, of { where, forbid }, got nothing; add it'],
+    [{ rules: [] }, 'rules: expected a list, not empty, of { where, forbid }, got []'],
+    [rule({}), at('where: expected bounds of an observation, got {}; known: x, xDot, theta, thetaDot')],
+    [rule({ thetaa: [0, 1] }), at('where.thetaa: expected a known key, got thetaa; did you mean theta?')],
+    [rule({ theta: 0.1 }), at(`where.theta: ${PAIR} 0.1; write [0.1, .inf] or [-.inf, 0.1]`)],
+    [rule({ theta: [0.1] }), at(`where.theta: ${PAIR} [0.1]; .inf and -.inf are open ends`)],
+    [rule({ theta: [0, 1, 2] }), at(`where.theta: ${PAIR} [0, 1, 2]; .inf and -.inf are open ends`)],
+    [rule({ theta: [Number.NaN, 1] }), at(`where.theta: ${PAIR} [.nan, 1]; .inf and -.inf are open ends`)],
+    [rule({ theta: ['1_0', 11] }), at(`where.theta: ${PAIR} ["1_0", 11]; YAML 1.2 reads 1_0 as text; write 10`)],
+    [rule({ theta: ['-inf', 0] }), at(`where.theta: ${PAIR} ["-inf", 0]; write -.inf`)],
+    [rule({ theta: [1, 0] }), at('where.theta: expected theta to go from low to high, got theta [1, 0]; write [0, 1]')],
+    [
+      rule({ theta: [Number.POSITIVE_INFINITY, 0] }),
+      at('where.theta: expected theta to go from low to high, got theta [.inf, 0]; write [0, .inf]'),
+    ],
+    [
+      rule({ theta: [null, null] }),
+      at('where.theta: expected theta to be bounded on one side at least, got theta [null, null]; remove it'),
+    ],
+    [
+      rule({ theta: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] }),
+      at('where.theta: expected theta to contain a float32, got theta [.inf, .inf]'),
+    ],
+    [rule({ theta: [0, 1e39] }), at('where.theta: expected theta to contain a float32, got theta [0, 1e+39]')],
+    [
+      rule({ theta: [5, null] }),
+      at('where.theta: expected theta to meet [-0.418, 0.418] rad, which is where states are sampled, got theta [5, null]'),
+    ],
+    [rule({ theta: [0, 1] }, []), at('forbid: expected a list, not empty, of left or right, got []')],
+    [rule({ theta: [0, 1] }, 'left'), at('forbid: expected a list, not empty, of left or right, got "left"; write [left]')],
+    [rule({ theta: [0, 1] }, ['lefft']), at('forbid[0]: expected left or right, got "lefft"; did you mean left?')],
+    [rule({ theta: [0, 1] }, ['left', 'left']), at('forbid: expected forbid to name an action once, got forbid ["left", "left"]')],
+    [
+      rule({ theta: [0, 1] }, ['left', 'right']),
+      at('forbid: expected forbid to leave an action that is allowed, got forbid ["left", "right"]; remove one'),
+    ],
+  ])('judgeScenario(%j) is refused', (change, text) => {
+    expect(told(change)).toEqual([text]);
+  });
+
+  it.each([3, null, [], 'x'])('judgeScenario(%j) says what a scenario is', (data) => {
+    const judged = judgeScenario(data);
+    expect(judged.ok ? [] : judged.problems.map(({ expected }) => expected)).toEqual(['{ environment, options, rules }']);
+  });
+
+  it('judgeScenario(rules that leave no action where they overlap) names the rules and the place', () => {
+    const rules = [
+      { where: { theta: [0, null] }, forbid: ['left'] },
+      { where: { x: [0, null] }, forbid: ['left'] },
+      { where: { theta: [null, 0] }, forbid: ['right'] },
+    ];
+    expect(told({ rules })).toEqual([
+      'rules[2].forbid: expected an action that is allowed everywhere, got none where rules 0, 2 overlap: { theta: [0, 0] }; leave a gap between their boxes',
+    ]);
+  });
+
+  it('judgeScenario(any rules) refuses exactly those under which some state has no action left', () => {
+    const end = fc.constantFrom(-2, -1, 0, 1, 2);
+    const interval = fc.tuple(end, end).map(([a, b]): Interval => [Math.min(a, b), Math.max(a, b)]);
+    const some = fc.record({ x: interval, xDot: interval }, { requiredKeys: ['x'] });
+    const rules = fc.array(fc.record({ where: some, forbid: fc.constantFrom(['left'], ['right']) }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(rules, (given) => {
+        // Bounds are whole numbers, so an overlap of closed boxes holds a point of this grid.
+        const compiled = compileRules('CartPole-v1', given as readonly Rule[]);
+        const grid = [-2, -1, 0, 1, 2].flatMap((x) => [-2, -1, 0, 1, 2].map((xDot) => Float32Array.of(x, xDot, 0, 0)));
+        const stuck = grid.some((obs) => toxicMask(compiled, obs, 0, 4) === 0b11);
+        expect(judgeScenario({ environment: 'CartPole-v1', rules: given }).ok).toBe(!stuck);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
