@@ -1,6 +1,6 @@
 /**
  * Errors are sorted by who must act. `ConfigError`: the author of the file or the command (exit code 2).
- * `DivergedError` and `RefusedError`: findings, recorded as a `Failure` row. Anything else is a bug, recorded with its stack.
+ * `DivergedError` and `RefusedError`: findings, recorded as a `Failure` row; `MemoryError`: a limit, recorded and run again. Anything else is a bug, recorded with its stack.
  */
 
 /** `where: expected X, got Y; remedy`. Several problems of one file are reported at once. */
@@ -16,6 +16,11 @@ export class DivergedError extends Error {
 /** The base or the forget set is not what the method needs; the message has the numbers. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
+}
+
+/** What was asked for does not fit into memory: a limit, and no finding about the policy. */
+export class MemoryError extends Error {
+  override readonly name = 'MemoryError';
 }
 
 /** Somebody asked the work to stop. */

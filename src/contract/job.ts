@@ -13,7 +13,7 @@ export type Job =
 export interface Limits {
   /** From its start in a thread; null is no limit. */
   readonly wallMs: number | null;
-  /** Of one job: its thread's heap and array buffers, in MiB; null is what the pool gives a thread anyway. */
+  /** Of one job: heap, array buffers and WASM memory of its thread, in MiB; null is the pool's own limit, 700 unless it was told otherwise. */
   readonly memoryMb: number | null;
 }
 

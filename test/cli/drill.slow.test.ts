@@ -194,7 +194,8 @@ describe('jobs that fail', () => {
 });
 
 describe('bad days, with the real jobs', () => {
-  const more = 'ppo: { totalTimesteps: 8192 }\ncorrect: { steps: 40, episodes: 20 }\nevaluate: { curveEpisodes: 5 }\n';
+  // Bases of 8,192 steps play too badly for a study; here only their bytes count.
+  const more = 'acceptance: report\nppo: { totalTimesteps: 8192 }\ncorrect: { steps: 40, episodes: 20 }\nevaluate: { curveEpisodes: 5 }\n';
   const make = (): Sweep => scratch({ seeds: 3, strategies: 'none, tsf', more });
   let outcome: Outcome;
   beforeAll(async () => {
@@ -224,6 +225,28 @@ describe('bad days, with the real jobs', () => {
     }
     expect((await run.done).code).toBe(0);
     expectSame(sweep, outcome);
+  });
+
+  it('a network too large for any memory fails alone, with the numbers; the rows of the others are those of a run without it', async () => {
+    const hidden = (widths: string): Sweep => scratch({ seeds: 1, strategies: 'none, tsf', more: `  ppo.hidden: [${widths}]\n${more}` });
+    const [sweep, healthy] = [hidden('[100000, 100000], [16, 16]'), hidden('[16, 16]')];
+    const left = await spc([...sweep.run, '--threads', '2'], { jobs: 'real' });
+    expect(left.code).toBe(1);
+    expect((await spc(healthy.run, { jobs: 'real' })).code).toBe(0);
+    const failed = (line: string): boolean => line.includes('"ok":false');
+    const [base, ...others] = sweep.lines('bases.jsonl').filter(failed);
+    expect([JSON.parse(base ?? '{}').failure, others]).toEqual([
+      {
+        kind: 'limit',
+        message: expect.stringMatching(/^memory: more than 700 MB \(refused: 1374007 MB of wasm memory at once, with \d+ MB: /),
+      },
+      [],
+    ]);
+    expect(sweep.lines('trials.jsonl').filter(failed)).toHaveLength(2);
+    const whole = sweep.outcome();
+    expect({ ...whole, bases: whole.bases.filter((l) => !failed(l)), trials: whole.trials.filter((l) => !failed(l)) }).toEqual(
+      healthy.outcome(),
+    );
   });
 
   it('rerun finds the same bytes from scratch, and names an altered trace', async () => {

@@ -4,11 +4,13 @@
  * Argument 1 is an `ExecutorArguments` as JSON.
  */
 import { Piscina } from 'piscina';
+import { MB } from './memory.ts';
 import { type Answer, cells, type Order, type Report, type SelfTest, type Work } from './protocol.ts';
 
 export interface ExecutorArguments {
   readonly slots: number;
-  readonly memoryMb: number;
+  /** Heap of a thread: the largest limit that a job here can have. */
+  readonly heapMb: number;
   readonly threadModule: string;
   /** For the self-test, and for every job until its thread has begun. */
   readonly startMs: number;
@@ -17,8 +19,15 @@ export interface ExecutorArguments {
 /** A thread that was asked to stop does so at its next `progress`, or is terminated after this. */
 const ABORT_GRACE_MS = 1_000;
 const PROGRESS_MS = 1_000;
+/** How often the process looks at its own size: a job that fills memory as fast as it can adds some 100 MB meanwhile. */
+const GUARD_MS = 50;
+/** A thread that has measured itself within so many looks is believed; one that is alone, or just began, has less time. */
+const FRESH_LOOKS = 5;
+const FRESH_LOOKS_ALONE = 1;
+/** So many looks after a thread was ended its memory must be gone; a large copy cannot be interrupted, so that takes a while. */
+const SETTLING_LOOKS = 60;
 
-const { slots, memoryMb, threadModule, startMs } = JSON.parse(process.argv[2] ?? '{}') as ExecutorArguments;
+const { slots, heapMb, threadModule, startMs } = JSON.parse(process.argv[2] ?? '{}') as ExecutorArguments;
 
 // Ctrl-C reaches the whole process group; what it means is the agent's to say.
 process.on('SIGINT', () => {});
@@ -39,14 +48,20 @@ const pool = new Piscina<Work | SelfTest, Answer | string>({
   maxQueue: slots, // reaching it would be a bug: a job is given for a free thread only
   atomics: 'sync',
   niceIncrement: 10, // the loop that answers goes before the threads that compute
-  resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 64 },
+  resourceLimits: { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: 64 },
 });
 pool.on('error', () => {}); // a thread that dies idle is replaced; one that dies with a job rejects it
 
 interface Running {
+  readonly memoryMb: number;
   readonly shared: Int32Array;
   readonly controller: AbortController;
   reported: number;
+  /** Samples of the thread's own memory that were seen, and how many looks ago the last was new. */
+  samples: number;
+  silent: number;
+  /** Why the guard ended it. */
+  outgrown: string | null;
 }
 const running = new Map<number, Running>();
 
@@ -56,23 +71,25 @@ async function broken(message: string): Promise<never> {
   process.exit(1);
 }
 
-async function run({ key, job, policy }: Order & { type: 'run' }): Promise<void> {
+async function run({ key, job, policy, memoryMb }: Order & { type: 'run' }): Promise<void> {
   const buffer = new SharedArrayBuffer(4 * cells.length);
   const shared = new Int32Array(buffer);
   const controller = new AbortController();
-  running.set(key, { shared, controller, reported: 0 });
+  const task: Running = { memoryMb, shared, controller, reported: 0, samples: 0, silent: 0, outgrown: null };
+  running.set(key, task);
   // A pool whose threads fail to start leaves later jobs waiting forever.
   const deadline = setTimeout(() => {
     if (Atomics.load(shared, cells.started) === 0) void broken(`no thread began job ${job.id} within ${startMs} ms`);
   }, startMs);
   try {
     // A copy: the view may be a window into a larger message, which would be cloned whole.
-    const work: Work = { job, policy: policy && new Uint8Array(policy), cells: buffer };
+    const work: Work = { job, policy: policy && new Uint8Array(policy), memoryMb, cells: buffer };
     report({ type: 'answer', key, answer: (await pool.run(work, { signal: controller.signal })) as Answer });
   } catch (error) {
     const { code, message } = error as { code?: string; message?: string };
-    const cause = controller.signal.aborted ? 'aborted' : code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'memory' : 'died';
-    report({ type: 'lost', key, cause, message: message ?? String(error) });
+    if (task.outgrown !== null) report({ type: 'lost', key, cause: 'memory', message: task.outgrown });
+    else if (code === 'ERR_WORKER_OUT_OF_MEMORY') report({ type: 'lost', key, cause: 'memory', message: `heap exhausted at ${heapMb} MB` });
+    else report({ type: 'lost', key, cause: controller.signal.aborted ? 'aborted' : 'died', message: message ?? String(error) });
   } finally {
     clearTimeout(deadline);
     running.delete(key);
@@ -95,6 +112,45 @@ setInterval(() => {
   }
 }, PROGRESS_MS).unref();
 
+let settling = 0;
+
+/**
+ * A thread that does not measure itself, because it never reports progress, is measured from here: by what the process holds beyond
+ * its size at rest and beyond what the threads say of themselves. Where several are silent nobody knows whose it is:
+ * then the process ends, and they run again one by one.
+ */
+function guard(atRestMb: number): void {
+  const tasks = [...running.values()];
+  for (const task of tasks) {
+    const samples = Atomics.load(task.shared, cells.samples);
+    task.silent = samples === task.samples ? task.silent + 1 : 0;
+    task.samples = samples;
+  }
+  const heldMb = (task: Running): number => Atomics.load(task.shared, cells.heldMb);
+  const sizeMb = process.memoryUsage.rss() / MB - atRestMb;
+  const unclaimedMb = Math.max(0, sizeMb - tasks.reduce((sum, task) => sum + heldMb(task), 0));
+  const looks = tasks.length > 1 ? FRESH_LOOKS : FRESH_LOOKS_ALONE;
+  const over = tasks.filter((task) => task.silent > looks && heldMb(task) + unclaimedMb > task.memoryMb);
+  const [first] = over;
+  if (!first) {
+    settling = 0;
+    return;
+  }
+  if (settling > 0) {
+    if (--settling === 0) void broken('a thread was ended for its memory, and did not give it back');
+    return;
+  }
+  const message = `about ${Math.round(heldMb(first) + unclaimedMb)} MB, measured from outside`;
+  if (over.length > 1) {
+    clearInterval(guarding);
+    process.stderr.write(`${over.length} silent jobs hold ${message}`, vanish);
+  } else {
+    settling = SETTLING_LOOKS;
+    first.outgrown = message;
+    first.controller.abort();
+  }
+}
+
 const deadline = setTimeout(() => void broken(`no answer to the self-test within ${startMs} ms`), startMs);
 try {
   await Promise.all(Array.from({ length: slots }, () => pool.run({ selfTest: true })));
@@ -102,6 +158,8 @@ try {
   await broken(`self-test: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 }
 clearTimeout(deadline);
+const atRestMb = process.memoryUsage.rss() / MB;
+const guarding = setInterval(() => guard(atRestMb), GUARD_MS);
 
 process.on('message', (order: Order) => {
   if (order.type === 'run') void run(order);

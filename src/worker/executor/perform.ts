@@ -1,10 +1,11 @@
 import { performance } from 'node:perf_hooks';
-import { AbortedError, DivergedError, RefusedError } from '../../contract/errors.ts';
+import { AbortedError, DivergedError, MemoryError, RefusedError } from '../../contract/errors.ts';
 import { failureRow, type Job } from '../../contract/job.ts';
 import type { Observe, Phase } from '../../contract/observe.ts';
 import type { BaseRow, Failure, TrialRow } from '../../contract/rows.ts';
 import type { BaseSpec, EngineName, TrialSpec } from '../../contract/spec.ts';
 import type { Engine } from '../../math/engine.ts';
+import { collect, type MemoryWatch, watchMemory } from './memory.ts';
 import { type Answer, cells, type Facts, type Finished, type SelfTest, type Work } from './protocol.ts';
 
 /** What a thread can do: the pure functions of jobs.ts, or those of a test. */
@@ -34,6 +35,7 @@ export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | stri
     if ('selfTest' in task) return engineOf('wasm').version;
     const shared = new Int32Array(task.cells);
     Atomics.store(shared, cells.started, 1);
+    const memory = watchMemory(task.memoryMb, shared);
     const watch = stopwatch(shared);
     const startedAt = new Date().toISOString();
     const start = performance.now();
@@ -49,14 +51,40 @@ export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | stri
     try {
       const chosen = engineOf(job.kind === 'base' ? job.spec.engine : job.spec.base.engine);
       engine = `${chosen.name} ${chosen.version}`;
-      const done = compute(jobs, job, task.policy, chosen, watch.observe);
+      const done = compute(jobs, job, task.policy, watchedEngine(chosen, memory), watchedObserve(watch.observe, memory));
+      memory.check();
       return { ...done, facts: facts() };
-    } catch (error) {
-      if (error instanceof AbortedError) return 'aborted';
+    } catch (thrown) {
+      if (thrown instanceof AbortedError) return 'aborted';
+      const error = memory.explain(thrown);
+      if (error instanceof MemoryError) collect(); // what it held is garbage now, and the next job's memory is counted with it
       return { row: failureRow(job, failureOf(error)), files: [], facts: { ...facts(), stack: stackOf(error) } };
     }
   };
 }
+
+/** A network is the largest thing that a job asks for, and costs nothing until it is touched: judged before. */
+const watchedEngine = (engine: Engine, memory: MemoryWatch): Engine => ({
+  ...engine,
+  network: (shape, maxRows) => {
+    const network = engine.network(shape, maxRows);
+    memory.check();
+    return network;
+  },
+});
+
+const watchedObserve = (observe: Observe, memory: MemoryWatch): Observe => ({
+  phase: (name, work) =>
+    observe.phase(name, () => {
+      const done = work();
+      memory.check();
+      return done;
+    }),
+  progress: (done, total) => {
+    observe.progress(done, total);
+    memory.sample();
+  },
+});
 
 function compute(jobs: Jobs, job: Job, policy: Uint8Array | null, engine: Engine, observe: Observe): Omit<Finished, 'facts'> {
   if (job.kind === 'base') {
@@ -77,6 +105,7 @@ function compute(jobs: Jobs, job: Job, policy: Uint8Array | null, engine: Engine
 /** The message alone: it must be the same bytes wherever the job fails. */
 function failureOf(error: unknown): Failure {
   if (error instanceof DivergedError) return { kind: 'diverged', message: error.message };
+  if (error instanceof MemoryError) return { kind: 'limit', message: error.message };
   if (error instanceof RefusedError) return { kind: 'refused', message: error.message };
   return { kind: 'bug', message: error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}` };
 }

@@ -5,11 +5,12 @@ import { HostError } from '../../contract/host.ts';
 import { failureRow, type Job } from '../../contract/job.ts';
 import type { Failure } from '../../contract/rows.ts';
 import type { ExecutorArguments } from './executor.ts';
+import { memoryMessage } from './memory.ts';
 import type { Answer, Finished, Order, Report } from './protocol.ts';
 
 export interface PoolOptions {
   readonly slots: number;
-  /** Heap of one thread; array buffers and WASM memory are outside of it. */
+  /** What a job may hold that has no limit of its own: heap, array buffers and WASM memory. */
   readonly memoryMb?: number;
   /** File URL or absolute path of the compiled module whose default export runs in a thread. Tests bring their own; it never comes over the bus. */
   readonly threadModule?: string;
@@ -31,7 +32,10 @@ interface Task {
   deaths: number;
   /** What was seen, for provenance. */
   evidence: string[];
+  readonly memoryMb: number;
   wall: NodeJS.Timeout | null;
+  /** Its time was up, and it was told. */
+  late: boolean;
   progress: number;
 }
 
@@ -52,7 +56,8 @@ const STDERR_CHARS = 4_000;
  */
 export class ExecutorPool {
   readonly slots: number;
-  readonly #arguments: ExecutorArguments;
+  readonly #arguments: Omit<ExecutorArguments, 'heapMb'>;
+  readonly #memoryMb: number;
   readonly #warn: (message: string) => void;
   #child: ChildProcess | null = null;
   #ready = false;
@@ -62,6 +67,8 @@ export class ExecutorPool {
   /** Executors in a row of which no job was heard again. */
   #failedStarts = 0;
   #stderr = '';
+  /** Of the threads of this executor. */
+  #heapMb = 0;
   #key = 0;
   readonly #waiting: Task[] = [];
   readonly #running = new Map<number, Task>();
@@ -69,9 +76,9 @@ export class ExecutorPool {
   constructor(options: PoolOptions) {
     this.slots = options.slots;
     this.#warn = options.warn ?? (() => {});
+    this.#memoryMb = options.memoryMb ?? 700;
     this.#arguments = {
       slots: options.slots,
-      memoryMb: options.memoryMb ?? 700,
       threadModule: options.threadModule ?? new URL('./thread.js', import.meta.url).href,
       startMs: options.startMs ?? 60_000,
     };
@@ -107,7 +114,9 @@ export class ExecutorPool {
         suspect: false,
         deaths: 0,
         evidence: [],
+        memoryMb: job.limits.memoryMb ?? this.#memoryMb,
         wall: null,
+        late: false,
         progress: 0,
       });
       if (this.#child) this.#dispatch();
@@ -127,10 +136,12 @@ export class ExecutorPool {
     this.#ready = false;
     this.#broken = false;
     this.#stderr = '';
+    this.#heapMb = Math.max(this.#memoryMb, ...this.#waiting.map(({ memoryMb }) => memoryMb));
     const { PATH, SystemRoot, TMPDIR } = process.env;
-    const child = fork(fileURLToPath(new URL('./executor.js', import.meta.url)), [JSON.stringify(this.#arguments)], {
+    const its: ExecutorArguments = { ...this.#arguments, heapMb: this.#heapMb };
+    const child = fork(fileURLToPath(new URL('./executor.js', import.meta.url)), [JSON.stringify(its)], {
       serialization: 'advanced',
-      execArgv: [], // and no NODE_OPTIONS: a heap size given there would override the threads' own
+      execArgv: ['--expose-gc'], // and no NODE_OPTIONS: a heap size given there would override the threads' own
       env: { ...(PATH && { PATH }), ...(SystemRoot && { SystemRoot }), ...(TMPDIR && { TMPDIR }) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -138,9 +149,16 @@ export class ExecutorPool {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARS);
     });
-    child.on('message', (message) => this.#heard(message as Report));
+    child.on('message', (message) => this.#child === child && this.#heard(message as Report));
     child.on('error', (error) => this.#died(child, error.message));
     child.on('close', (code, signal) => this.#died(child, signal ? `signal ${signal}` : `exit code ${code}`));
+  }
+
+  /** With threads that have room for what waits now. */
+  #restart(): void {
+    const old = this.#child;
+    this.#start();
+    old?.kill('SIGKILL');
   }
 
   #heard(report: Report): void {
@@ -177,19 +195,19 @@ export class ExecutorPool {
       return;
     }
     task.evidence.push(`thread lost (${cause}): ${message}`);
-    if (!this.#blame(task, cause === 'memory')) {
+    if (!this.#blame(task, cause === 'memory' ? message : null)) {
       this.#warn(`job ${task.job.id}: its thread died (${message}); once more`);
       this.#waiting.unshift(task);
     }
   }
 
-  /** One more death. True: that was the last, and the job has its Failure. The same words whether the thread or the process died: rows know no luck. */
-  #blame(task: Task, memory: boolean): boolean {
+  /** One more death, of memory as measured or of another cause. True: that was the last, and the job has its Failure. */
+  #blame(task: Task, memory: string | null): boolean {
     if (++task.deaths < TRIES) return false;
     this.#fail(
       task,
-      memory
-        ? { kind: 'limit', message: `memory: more than ${this.#arguments.memoryMb} MB of heap` }
+      memory !== null
+        ? { kind: 'limit', message: memoryMessage(task.memoryMb, memory) }
         : { kind: 'crashed', message: `its thread or its process died with it, ${TRIES} times` },
     );
     return true;
@@ -219,7 +237,10 @@ export class ExecutorPool {
       this.#leave(key, task);
       task.suspect = true;
       task.evidence.push(`executor died (${how}) with ${suspects.length} job(s) on it${last}`);
-      if (!guilty || !this.#blame(task, OUT_OF_MEMORY.test(last))) this.#waiting.unshift(task);
+      // Killed because it did not end a job whose time was up: that is no crash.
+      if (task.late) this.#fail(task, wallFailure(task.job));
+      else if (!guilty || !this.#blame(task, OUT_OF_MEMORY.test(last) ? `heap exhausted at ${this.#heapMb} MB` : null))
+        this.#waiting.unshift(task);
     }
     if (suspects.length > 0) this.#warn(`the executor process died (${how}); ${suspects.length} job(s) again, one by one`);
   }
@@ -230,6 +251,10 @@ export class ExecutorPool {
       const runningSuspect = [...this.#running.values()].some((task) => task.suspect);
       const next = this.#waiting[0];
       if (!next || runningSuspect || (next.suspect && this.#running.size > 0)) return;
+      if (next.memoryMb > this.#heapMb) {
+        if (this.#running.size === 0) this.#restart();
+        return;
+      }
       this.#waiting.shift();
       this.#send(next);
     }
@@ -239,12 +264,14 @@ export class ExecutorPool {
     const key = ++this.#key;
     const { wallMs } = task.job.limits;
     task.progress = 0;
+    task.late = false;
     if (wallMs !== null) task.wall = setTimeout(() => this.#abort(key, task), wallMs);
     this.#running.set(key, task);
-    this.#order({ type: 'run', key, job: task.job, policy: task.policy });
+    this.#order({ type: 'run', key, job: task.job, policy: task.policy, memoryMb: task.memoryMb });
   }
 
   #abort(key: number, task: Task): void {
+    task.late = true;
     this.#order({ type: 'abort', key });
     task.wall = setTimeout(() => this.#child?.kill('SIGKILL'), OBEY_MS);
   }

@@ -4,6 +4,8 @@ import type { FileKind, Job, Row } from '../../contract/job.ts';
 export interface Work {
   readonly job: Job;
   readonly policy: Uint8Array | null;
+  /** What the job may hold: heap, array buffers and WASM memory together. */
+  readonly memoryMb: number;
   /** Int32 cells shared with the threads around: see `cells`. */
   readonly cells: SharedArrayBuffer;
 }
@@ -13,8 +15,8 @@ export interface SelfTest {
   readonly selfTest: true;
 }
 
-/** Indices into `Work.cells`: the thread writes the first three, the executor the last. */
-export const cells = { started: 0, done: 1, total: 2, abort: 3, length: 4 } as const;
+/** Indices into `Work.cells`: the executor writes `abort`, the thread all others. `heldMb` is its last measurement of itself, `samples` their number. */
+export const cells = { started: 0, done: 1, total: 2, heldMb: 3, samples: 4, abort: 5, length: 6 } as const;
 
 /** What a thread gives back. Times and hosts stay out of the row. */
 export interface Finished {
@@ -37,7 +39,7 @@ export type Answer = Finished | 'aborted';
 
 /** Agent to executor. `key` counts runs: a job that is run twice has two. */
 export type Order =
-  | { readonly type: 'run'; readonly key: number; readonly job: Job; readonly policy: Uint8Array | null }
+  | { readonly type: 'run'; readonly key: number; readonly job: Job; readonly policy: Uint8Array | null; readonly memoryMb: number }
   | { readonly type: 'abort'; readonly key: number };
 
 /** Executor to agent. `lost`: the thread died with the job and nothing else did. */

@@ -2,6 +2,7 @@
  * Jobs that take no time, and jobs that misbehave: what a test asks for stands in the spec.
  * Rows and files are functions of the spec alone, as those of the real ones.
  */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { DivergedError, RefusedError } from '../../../dist/contract/errors.js';
@@ -21,7 +22,11 @@ const evaluation = (mean) => ({
   digest: `${mean}`,
 });
 
-export const makeEngine = (name) => ({ name, version: 'fake-1', network: () => undefined });
+export const makeEngine = (name) => ({
+  name,
+  version: 'fake-1',
+  network: (pages) => new WebAssembly.Memory({ initial: pages, maximum: pages }),
+});
 
 /** Busy, as real work is: a thread that computes does not wait. */
 export function spin(ms, observe) {
@@ -56,18 +61,43 @@ const deeds = {
   hang: () => {
     for (;;);
   },
+  /** Waits in the system, where no thread can be ended. */
+  wait: () => void spawnSync('sleep', ['60']),
+  buffers: () => {
+    for (const hoard = []; ; ) hoard.push(new Uint8Array(1 << 20).fill(1));
+  },
+  reportedBuffers: ({ observe }) => {
+    for (const hoard = []; ; observe.progress(1, 2)) hoard.push(new Uint8Array(1 << 20).fill(1));
+  },
+  wasm: ({ observe }) => {
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    for (; ; observe.progress(1, 2)) memory.grow(16);
+  },
+  /** Makes garbage: a gigabyte altogether, never more than one megabyte of it in use. */
+  litter: ({ observe }) => {
+    for (let i = 0; i < 1000; i++, observe.progress(i, 1000)) new Uint8Array(1 << 20).fill(1);
+  },
+  giant: () => new Float64Array(2 ** 28).fill(1),
+  giantUntouched: ({ observe }) => {
+    const held = new ArrayBuffer(3e9);
+    observe.phase('correct', () => {});
+    return held.byteLength;
+  },
+  giantRefused: () => new ArrayBuffer(1e15),
+  giantNetwork: ({ engine }) => engine.network(40_000),
+  giantNetworkRefused: ({ engine }) => engine.network(70_000),
   sulk: ({ observe }) => {
     for (let i = 0; ; i++) if (i % 1000 === 0) observe.progress(1, 2);
   },
 };
 
-function misbehave(correct, observe) {
+function misbehave(correct, observe, engine) {
   if (correct.spinMs) observe.phase('correct', () => spin(correct.spinMs, observe));
-  if (correct.do && again(correct.marker)) deeds[correct.do]({ observe });
+  if (correct.do && again(correct.marker)) deeds[correct.do]({ observe, engine });
 }
 
-export function trainBase(spec, _engine, observe) {
-  misbehave(spec.options.fake ?? {}, observe);
+export function trainBase(spec, engine, observe) {
+  misbehave(spec.options.fake ?? {}, observe, engine);
   const policy = fileOf(spec, 'policy');
   const mean = 400 + (seedOf(spec)[0] ?? 0) / 4;
   const trace = Array.from({ length: 4 }, (_, i) => contentDigest(fileOf(spec, `trace ${i}`)));
@@ -91,8 +121,8 @@ export function trainBase(spec, _engine, observe) {
   };
 }
 
-export function runTrial(spec, base, _engine, observe) {
-  misbehave(spec.correct, observe);
+export function runTrial(spec, base, engine, observe) {
+  misbehave(spec.correct, observe, engine);
   if (contentDigest(base.policy) !== base.row.result.policy) throw new Error('this is not the policy of the base');
   const policy = fileOf(spec, 'policy');
   const forgetSet = fileOf(spec, 'forget');

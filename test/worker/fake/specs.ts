@@ -1,13 +1,31 @@
 import { evaluateSchema } from '../../../src/contract/evaluate.ts';
 import type { Json } from '../../../src/contract/ids.ts';
-import type { Job, TrainedRow } from '../../../src/contract/job.ts';
+import { type Job, type Limits, type TrainedRow, unlimited } from '../../../src/contract/job.ts';
 import { ppoSchema } from '../../../src/contract/ppo.ts';
 import { type BaseSpec, baseId, type TrialSpec, trialId } from '../../../src/contract/spec.ts';
 import type { Planned } from '../../../src/coordinator/schedule.ts';
 
 /** What the fake thread does before it answers; see jobs.mjs. */
 export interface Deed {
-  readonly do?: 'nan' | 'refuse' | 'bug' | 'exit' | 'kill' | 'heap' | 'hang' | 'sulk';
+  readonly do?:
+    | 'nan'
+    | 'refuse'
+    | 'bug'
+    | 'exit'
+    | 'kill'
+    | 'heap'
+    | 'hang'
+    | 'sulk'
+    | 'wait'
+    | 'buffers'
+    | 'reportedBuffers'
+    | 'wasm'
+    | 'litter'
+    | 'giant'
+    | 'giantUntouched'
+    | 'giantRefused'
+    | 'giantNetwork'
+    | 'giantNetworkRefused';
   readonly marker?: string;
   readonly spinMs?: number;
 }
@@ -32,19 +50,19 @@ export const trialSpec = (base: BaseSpec, strategy = 'none', deed: Deed = {}): T
   correctionSeed: 0,
 });
 
-export const baseJob = (spec: BaseSpec, wallMs: number | null = null): Job => ({
+export const baseJob = (spec: BaseSpec, limits: Partial<Limits> = {}): Job => ({
   kind: 'base',
   id: baseId(spec),
   spec,
-  limits: { wallMs, memoryMb: null },
+  limits: { ...unlimited, ...limits },
 });
 
-export const trialJob = (spec: TrialSpec, base: TrainedRow, wallMs: number | null = null): Job => ({
+export const trialJob = (spec: TrialSpec, base: TrainedRow, limits: Partial<Limits> = {}): Job => ({
   kind: 'trial',
   id: trialId(spec),
   spec,
   base,
-  limits: { wallMs, memoryMb: null },
+  limits: { ...unlimited, ...limits },
 });
 
 /** Seed-major: every arm of seed 1, then of seed 2. */
