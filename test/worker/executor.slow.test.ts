@@ -76,7 +76,7 @@ describe('ExecutorPool.run(job), on bad days', { timeout: 60_000 }, () => {
 
   it('an executor that does not obey is killed for it: the job met its limit, others run again', async () => {
     const pool = await started();
-    const [late, other] = [run(pool, { do: 'hang' }, { wallMs: 200 }), run(pool, { spinMs: 500 })];
+    const [late, other] = [run(pool, { do: 'hang', marker: marker() }, { wallMs: 200 }), run(pool, { spinMs: 500 })];
     await sleep(100);
     process.kill(pool.pid!, 'SIGSTOP');
     expect(failure(await late)).toEqual({ kind: 'limit', message: 'wall: more than 0.2 s' });
