@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Files } from '../bus/bus.ts';
-import { HostError } from '../contract/host.ts';
+import { HostError, writeRefused } from '../contract/host.ts';
 import { contentDigest } from '../contract/ids.ts';
 import type { FileKind } from '../contract/job.ts';
 
@@ -31,8 +31,7 @@ export async function writeWhole(path: string, bytes: Uint8Array | string | Asyn
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {});
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new HostError(`${path}: could not be written (${code ?? message})`, { cause: error });
+    throw writeRefused(`${path}:`, error);
   }
   await syncFolder(dirname(path));
 }

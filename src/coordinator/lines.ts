@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { HostError } from '../contract/host.ts';
+import { writeRefused } from '../contract/host.ts';
 
 /** One complete line: its text without the newline, the byte at which it starts, its number from 1. */
 export interface Line {
@@ -86,10 +86,7 @@ export class Lines {
       if (sync) await this.#file.datasync();
     } catch (error) {
       await this.#file.truncate(offset).catch(() => {}); // if this fails too, the torn line is cut off at the next start
-      const { code, message } = error as NodeJS.ErrnoException;
-      throw new HostError(`${this.path}: the line could not be written (${code ?? message}); the rows before it are safe`, {
-        cause: error,
-      });
+      throw writeRefused(`${this.path}: the line`, error, '; the rows before it are safe');
     }
     this.#length += bytes.length;
     return offset;

@@ -3,6 +3,7 @@ import { readFileSync, unlinkSync } from 'node:fs';
 import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { ConfigError } from '../contract/errors.ts';
+import { writeRefused } from '../contract/host.ts';
 
 interface Holder {
   readonly pid: number;
@@ -27,8 +28,10 @@ export class Lock {
     const me: Holder = { pid: process.pid, host: hostname(), began: began(process.pid), token: randomBytes(8).toString('hex') };
     const text = `${JSON.stringify(me)}\n`;
     const mine = `${path}.${me.token}`;
-    await writeFile(mine, text);
     try {
+      await writeFile(mine, text).catch((error: unknown) => {
+        throw writeRefused(`${path}:`, error);
+      });
       for (;;) {
         if (await linked(mine, path)) return new Lock(path, text);
         const theirs = await readFile(path, 'utf8').catch(() => null);
