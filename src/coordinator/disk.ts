@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Files } from '../bus/bus.ts';
 import { HostError, writeRefused } from '../contract/host.ts';
@@ -15,6 +15,9 @@ export async function syncFolder(path: string): Promise<void> {
     await folder.close();
   }
 }
+
+/** The names of files that `writeWhole` has not finished. */
+const TEMPORARY = /^\..+\.[0-9a-f]{8}$/;
 
 /** Writes a file so that its name never stands for half of it: to a temporary name, to the disk, then renamed. */
 export async function writeWhole(path: string, bytes: Uint8Array | string | AsyncIterable<string>): Promise<void> {
@@ -55,9 +58,11 @@ export class DiskFiles implements Files {
     this.#warn = warn;
   }
 
+  /** Makes the folders, and removes what a killed writer left half-written. For the one who holds the lock. */
   static async prepare(folder: string): Promise<void> {
-    await mkdir(join(folder, 'policies'), { recursive: true });
-    await mkdir(join(folder, 'forget'), { recursive: true });
+    for (const kind of ['policies', 'forget'] as const) await mkdir(join(folder, kind), { recursive: true });
+    for (const path of [folder, join(folder, 'policies'), join(folder, 'forget')])
+      for (const name of await readdir(path)) if (TEMPORARY.test(name)) await unlink(join(path, name));
   }
 
   path(kind: FileKind, digest: string): string {
