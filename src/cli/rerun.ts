@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { AbortedError } from '../contract/errors.ts';
+import { HostError } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type TrainedRow, unlimited } from '../contract/job.ts';
 import { numericsDiff } from '../contract/numerics.ts';
@@ -25,7 +26,7 @@ interface RerunArguments {
   readonly threads: number;
 }
 
-const EXIT = { identical: 0, differs: 4, empty: 5 } as const;
+const EXIT = { identical: 0, unread: 1, differs: 4, empty: 5 } as const;
 
 /** A base as it was computed again, or as it is stored. */
 interface Base {
@@ -81,20 +82,27 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     return (await pool.run(job, base.policy)).row as TrialRow;
   }
 
-  const counts = { identical: 0, differs: 0, skipped: 0 };
+  const counts = { identical: 0, differs: 0, skipped: 0, unread: 0 };
   try {
     // All at once: the pool holds back what has no thread. Printed in the order of the rows.
     const works = chosen.map(async ({ row, text, name }) => {
       if (!row.ok && isTransient(row.failure)) return { name, skipped: row.failure.message };
-      const base = await baseOf(row);
+      const base = await baseOf(row).catch((error: unknown) => {
+        if (error instanceof HostError && args['trials-only']) return error; // its file: the other bases have theirs
+        throw error;
+      });
+      if (base instanceof HostError) return { name, unread: base.message };
       const trial = await again(row, base);
       const same = base.divergence === null && canonicalJson(trial) === text;
       return { name, divergence: same ? null : (base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial))) };
     });
     for (const work of works) work.catch(() => {}); // awaited below, in order
     for (const work of works) {
-      const { name, skipped, divergence } = await work;
-      if (skipped !== undefined) {
+      const { name, skipped, unread, divergence } = await work;
+      if (unread !== undefined) {
+        counts.unread++;
+        process.stdout.write(`unread     ${name}: ${unread}\n`);
+      } else if (skipped !== undefined) {
         counts.skipped++;
         process.stdout.write(`skipped    ${name}: the stored row is no finding (${skipped})\n`);
       } else if (divergence) {
@@ -116,8 +124,9 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     pool.stop();
   }
   const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
-  process.stdout.write(`${counts.identical} of ${chosen.length} identical, ${counts.differs} differ${skipped}\n`);
-  process.exitCode = counts.differs > 0 ? EXIT.differs : EXIT.identical;
+  const unread = counts.unread > 0 ? `, ${counts.unread} without a readable base` : '';
+  process.stdout.write(`${counts.identical} of ${chosen.length} identical, ${counts.differs} differ${skipped}${unread}\n`);
+  process.exitCode = counts.differs > 0 ? EXIT.differs : counts.unread > 0 ? EXIT.unread : EXIT.identical;
 }
 
 /** The values are the same, the lines are not: somebody wrote them otherwise. */

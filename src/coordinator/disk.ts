@@ -46,6 +46,11 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
+const REMEDY: Readonly<Record<FileKind, string>> = {
+  policies: '; if it is of a base, `spc run` trains it anew',
+  forget: '',
+};
+
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /** Files of a results folder under the digest of their content: `policies/<digest>.safetensors`, `forget/<digest>.safetensors`. */
@@ -84,11 +89,13 @@ export class DiskFiles implements Files {
   async get(kind: FileKind, digest: string): Promise<Uint8Array> {
     const path = this.path(kind, digest);
     const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-      throw new HostError(`${path}: could not be read (${error.code})`, { cause: error });
+      throw new HostError(`${path}: could not be read (${error.code})${REMEDY[kind]}`, { cause: error });
     });
     const actual = contentDigest(bytes);
     if (actual === digest) return bytes;
-    throw new HostError(`${path}: expected SHA-256 ${digest}, got ${actual} over ${bytes.length} bytes; the file was truncated or altered`);
+    throw new HostError(
+      `${path}: expected SHA-256 ${digest}, got ${actual} over ${bytes.length} bytes; the file was truncated or altered${REMEDY[kind]}`,
+    );
   }
 
   has(kind: FileKind, digest: string): Promise<boolean> {

@@ -23,6 +23,7 @@ export type State = 'ok' | 'failed';
  *
  * Failures that are not the trial's fault (`crashed`, `limit`) are taken out of the files when a run opens them, so that they run again and
  * their ids stay unique; the trials that were refused for such a base go with it. What they were is still in provenance.jsonl.
+ * So are bases whose policy file is gone or altered: no trial could start from them, and training gives the same bytes again.
  */
 export class Store {
   readonly folder: string;
@@ -66,13 +67,15 @@ export class Store {
         return lines;
       };
       await Promise.all((await Promise.all(Object.values(FILE).map(open))).map((lines) => lines.close()));
+      const files = new DiskFiles(folder, warn);
       await dropTransient(folder, warn);
+      await dropHollow(folder, files, warn);
       const rows = { base: await index(folder, 'base'), trial: await index(folder, 'trial') };
       const lines = { base: await open(FILE.base), trial: await open(FILE.trial) };
       const provenance = await open('provenance.jsonl');
       await syncFolder(folder);
       if (isNew) await syncFolder(dirname(folder));
-      return new Store(folder, lock, new DiskFiles(folder, warn), lines, provenance, rows);
+      return new Store(folder, lock, files, lines, provenance, rows);
     } catch (error) {
       lock.release();
       throw error;
@@ -176,7 +179,7 @@ async function index(folder: string, kind: Kind): Promise<Map<string, number>> {
   return rows;
 }
 
-/** Takes out what is to be tried again; a new file in place of the old one, whole or not at all. */
+/** Takes out what is to be tried again. */
 async function dropTransient(folder: string, warn: (message: string) => void): Promise<void> {
   const bases = new Set<string>();
   for await (const { row } of readRows(folder, 'base')) if (!row.ok && isTransient(row.failure)) bases.add(row.id);
@@ -184,18 +187,32 @@ async function dropTransient(folder: string, warn: (message: string) => void): P
   for await (const { row } of readRows(folder, 'trial'))
     if (!row.ok && (isTransient(row.failure) || bases.has(row.base))) trials.add(row.id);
   // Trials first: a trial that was refused for a base must not outlive the row that says why.
-  for (const [kind, ids] of [
-    ['trial', trials],
-    ['base', bases],
-  ] as const) {
-    if (ids.size === 0) continue;
-    const kept = readRows(folder, kind);
-    await writeWhole(
-      join(folder, FILE[kind]),
-      (async function* () {
-        for await (const { row, text } of kept) if (!ids.has(row.id)) yield `${text}\n`;
-      })(),
-    );
-    warn(`${join(folder, FILE[kind])}: ${ids.size} row(s) that crashed or met a limit run again`);
+  await drop(folder, 'trial', trials, warn, 'that crashed or met a limit run again');
+  await drop(folder, 'base', bases, warn, 'that crashed or met a limit run again');
+}
+
+/** Takes out the bases whose policy is not what the row says, or not there. */
+async function dropHollow(folder: string, files: DiskFiles, warn: (message: string) => void): Promise<void> {
+  const hollow = new Set<string>();
+  for await (const { row } of readRows(folder, 'base')) {
+    if (!row.ok) continue;
+    await files.get('policies', row.result.policy).catch((error: unknown) => {
+      warn((error as Error).message);
+      hollow.add(row.id);
+    });
   }
+  await drop(folder, 'base', hollow, warn, 'whose policy is not there are trained anew');
+}
+
+/** A new file in place of the old one, whole or not at all. */
+async function drop(folder: string, kind: Kind, ids: ReadonlySet<string>, warn: (message: string) => void, why: string): Promise<void> {
+  if (ids.size === 0) return;
+  const kept = readRows(folder, kind);
+  await writeWhole(
+    join(folder, FILE[kind]),
+    (async function* () {
+      for await (const { row, text } of kept) if (!ids.has(row.id)) yield `${text}\n`;
+    })(),
+  );
+  warn(`${join(folder, FILE[kind])}: ${ids.size} row(s) ${why}`);
 }

@@ -1,4 +1,4 @@
-import { DivergedError } from '../contract/errors.ts';
+import { DivergedError, RefusedError } from '../contract/errors.ts';
 import { canonicalJson, contentDigest } from '../contract/ids.ts';
 import type { Floats, Network, Shape } from '../math/engine.ts';
 import { layout, size } from '../math/layout.ts';
@@ -27,7 +27,7 @@ export function encodePolicy(policy: Policy): Uint8Array {
   return encodeTensors(tensors, { format: 'spc-policy-1', shape: canonicalJson(policy.shape) });
 }
 
-/** Throws RangeError for a file that is not a policy, or whose tensors do not fit its shape. */
+/** Throws RangeError for a file that is not a policy, whose tensors do not fit its shape, or whose weights are no finite numbers. */
 export function decodePolicy(bytes: Uint8Array): Policy {
   const { tensors, metadata } = decodeTensors(bytes);
   if (metadata['format'] !== 'spc-policy-1') throw new RangeError(`policy: expected format spc-policy-1, got ${metadata['format']}`);
@@ -42,9 +42,29 @@ export function decodePolicy(bytes: Uint8Array): Policy {
       throw new RangeError(
         `policy: expected tensor ${entry.name} of shape ${expected}, got ${tensor ? JSON.stringify(tensor.shape) : 'none'}`,
       );
+    const at = tensor.data.findIndex((w) => !Number.isFinite(w));
+    if (at >= 0) throw new RangeError(`policy: expected finite weights, got ${tensor.data[at]} at ${entry.name}[${at}]`);
     params.set(tensor.data, entry.offset);
   }
   return { shape, params };
+}
+
+/** The policy that a trial starts from. Throws RefusedError where the file is not that of a base of this shape: its digest may be right all the same. */
+export function decodeBase(bytes: Uint8Array, base: string, shape: Shape): Policy {
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new RefusedError(
+      `base ${base}: ${what}; delete the row of the base and those of its trials, and the next run computes them anew`,
+      { cause },
+    );
+  };
+  let policy: Policy;
+  try {
+    policy = decodePolicy(bytes);
+  } catch (cause) {
+    return refuse(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  const [wanted, got] = [canonicalJson(shape), canonicalJson(policy.shape)];
+  return wanted === got ? policy : refuse(`expected a policy of shape ${wanted}, got ${got}`);
 }
 
 /** 16 hex digits of the SHA-256 of the weights: a point of a `trace`. */

@@ -23,7 +23,7 @@ import type { Engine, Shape } from '../math/engine.ts';
 import { makeStream, worldSeed } from '../math/rng/streams.ts';
 import { episodeStreams, evaluate, moments } from '../ppo/episodes.ts';
 import { initialParams } from '../ppo/init.ts';
-import { decodePolicy, encodePolicy, policyOf, weightsDigest } from '../ppo/policy.ts';
+import { decodeBase, encodePolicy, policyOf, weightsDigest } from '../ppo/policy.ts';
 import { type Iteration, rowsNeeded, train } from '../ppo/train.ts';
 
 const CURVE_POINTS = 128;
@@ -83,7 +83,7 @@ export function runTrial(
   const world = environment(spec.base.environment);
   const options = spec.correct as unknown as CollectOptions;
   const constraint = makeConstraint(world.id, spec.rules, options.regionMargin);
-  const policy = decodePolicy(base.policy);
+  const policy = decodeBase(base.policy, base.row.id, shapeOf(spec.base));
   const episodes = Math.max(options.episodes, EVALUATION_EPISODES);
   const player = engine.network(policy.shape, Math.max(episodes, 1024));
   player.set(policy.params);

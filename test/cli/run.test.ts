@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { inProcess } from './inprocess.ts';
@@ -80,18 +80,32 @@ describe('spc run FILE', () => {
     expect(sweep.outcome()).toEqual(outcome);
   });
 
-  it('stops at an altered policy by name and digests', async () => {
-    const file = join(sweep.folder, 'trials.jsonl');
+  it.each<[string, (bytes: Buffer) => Buffer | null, string]>([
+    ['truncated', (bytes) => bytes.subarray(0, 20), 'got [0-9a-f]{64} over 20 bytes; the file was truncated or altered'],
+    ['one bit of it altered', (bytes) => Buffer.from(bytes.map((b, i) => (i === 9 ? b ^ 1 : b))), 'got [0-9a-f]{64} over 64 bytes'],
+    ['not safetensors', () => Buffer.from('hello'), 'got [0-9a-f]{64} over 5 bytes'],
+    ['empty', () => Buffer.alloc(0), 'got [0-9a-f]{64} over 0 bytes'],
+    ['removed', () => null, ''],
+  ])('trains a base anew whose policy is %s, saying which file and why; the bytes are the same', async (_what, damage, got) => {
+    const before = sweep.outcome();
+    const trials = join(sweep.folder, 'trials.jsonl');
     const [base] = rows(sweep.lines('bases.jsonl')) as unknown as { id: string; result: { policy: string } }[];
     const kept = sweep.lines('trials.jsonl').filter((line) => (JSON.parse(line) as { base: string }).base !== base!.id);
-    writeFileSync(file, `${kept.join('\n')}\n`);
-    appendFileSync(join(sweep.folder, 'policies', `${base!.result.policy}.safetensors`), 'x');
+    writeFileSync(trials, `${kept.join('\n')}\n`);
+    const file = join(sweep.folder, 'policies', `${base!.result.policy}.safetensors`);
+    const bytes = damage(readFileSync(file));
+    if (bytes) writeFileSync(file, bytes);
+    else unlinkSync(file);
     const left = await inProcess(sweep.run);
-    expect(left.code).toBe(1);
+    expect(left.code).toBe(0);
+    const why = bytes ? `expected SHA-256 ${base!.result.policy}, ${got}` : 'could not be read \\(ENOENT\\)';
     expect(left.stderr).toMatch(
-      new RegExp(`policies/${base!.result.policy}\\.safetensors: expected SHA-256 ${base!.result.policy}, got [0-9a-f]{64}`),
+      new RegExp(`policies/${base!.result.policy}\\.safetensors: ${why}.*; if it is of a base, .spc run. trains it anew\n`),
     );
+    expect(left.stderr).toContain('bases.jsonl: 1 row(s) whose policy is not there are trained anew\n');
     expect(left.stderr).not.toContain('bug');
+    expect(sweep.outcome()).toEqual(before);
+    expect((await inProcess(sweep.run)).stderr).toBe('quick: 9/9 trials, 3/3 bases\n'); // no word of it any more
   });
 });
 

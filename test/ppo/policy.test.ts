@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { RefusedError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
 import { size } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 import { decodeTensors, encodeTensors } from '../../src/math/safetensors.ts';
 import { initialParams, orthogonal } from '../../src/ppo/init.ts';
-import { decodePolicy, encodePolicy } from '../../src/ppo/policy.ts';
+import { decodeBase, decodePolicy, encodePolicy } from '../../src/ppo/policy.ts';
 
 const shape = { obsDim: 4, hidden: [8, 6], actions: 2, gaussian: false, separate: false };
 const policy = { shape, params: Float32Array.from({ length: size(shape) }, (_, i) => i / 7) };
@@ -33,6 +34,29 @@ describe('decodePolicy(…)', () => {
     expect(() => decodePolicy(encodeTensors({}, { format: 'x' }))).toThrow('expected format spc-policy-1, got x');
     expect(() => decodePolicy(encodeTensors({}, { format: 'spc-policy-1', shape: '{' }))).toThrow(RangeError);
     expect(() => decodePolicy(encodeTensors({}, { format: 'spc-policy-1', shape: '{"hidden":["x"]}' }))).toThrow(RangeError);
+  });
+});
+
+describe('decodeBase(…)', () => {
+  const fix = 'delete the row of the base and those of its trials, and the next run computes them anew';
+  it.each([
+    ['is cut', encodePolicy(policy).slice(0, -4), /^base b: safetensors: expected \d+ bytes, got \d+; the file is truncated; /],
+    ['is no safetensors', new TextEncoder().encode('hello, world'), /^base b: safetensors: expected a header of at most 4 bytes, got \d+/],
+    [
+      'has a NaN',
+      encodePolicy({ shape, params: policy.params.map((w, i) => (i === 41 ? Number.NaN : w)) }),
+      /^base b: policy: expected finite weights, got NaN at trunk\.1\.W\[1\]; /,
+    ],
+    [
+      'has another shape',
+      encodePolicy({ shape: { ...shape, hidden: [8, 7] }, params: new Float32Array(size({ ...shape, hidden: [8, 7] })) }),
+      /^base b: expected a policy of shape \{.*"hidden":\[8,6\].*\}, got \{.*"hidden":\[8,7\].*\}; /,
+    ],
+  ])('refuses a file that %s, with the base, what is wrong and the fix', (_what, bytes, message) => {
+    const refusal = (): unknown => decodeBase(bytes, 'b', shape);
+    expect(refusal).toThrow(RefusedError);
+    expect(refusal).toThrow(message);
+    expect(refusal).toThrow(fix);
   });
 });
 
