@@ -67,7 +67,7 @@ export function decodeTensors(bytes: Uint8Array): { tensors: Record<string, Tens
     if (to - from !== count * Type.BYTES_PER_ELEMENT)
       throw bad(`tensor ${name} to be ${count * Type.BYTES_PER_ELEMENT} bytes`, `${to - from}`);
     if (start + to > bytes.length) throw bad(`${start + to} bytes`, `${bytes.length}; the file is truncated`);
-    const copy = bytes.slice(start + from, start + to); // its own buffer: offsets need not be aligned
+    const copy = new Uint8Array(bytes.subarray(start + from, start + to)); // offsets need not be aligned, and a Buffer's slice is none
     tensors[name] = { shape: entry.shape, data: new Type(copy.buffer) };
   }
   return { tensors, metadata: metadata as Record<string, string> };

@@ -28,6 +28,7 @@ describe('encodeTensors(…)', () => {
     expect(metadata).toEqual({ format: 'test' });
     expect(tensors['w']).toEqual({ shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) });
     expect(Object.is(tensors['d']?.data[1], -0)).toBe(true);
+    expect(decodeTensors(Buffer.from(sample))).toEqual({ tensors, metadata }); // as a file is read
   });
 });
 
