@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { exportCommand } from './export.ts';
 import { main, withExamples } from './main.ts';
 import { planCommand } from './plan.ts';
 import { rerunCommand } from './rerun.ts';
@@ -19,4 +20,8 @@ await main(process.argv.slice(2), [
   runCommand(),
   withExamples(tableCommand, { 'table quick': 'the tables of results/quick', 'table quick --json': 'full precision, for programs' }),
   rerunCommand(),
+  withExamples(exportCommand, {
+    'export 3f0a --results quick --to json --out policy.json': 'a stored policy, by the beginning of its digest',
+    'export policy.json --to safetensors --out policy.safetensors': 'and back, to the same bytes',
+  }),
 ]);

@@ -72,7 +72,8 @@ export function weightsDigest(params: Floats): string {
   return contentDigest(new Uint8Array(params.buffer, params.byteOffset, params.byteLength)).slice(0, 16);
 }
 
-function parseShape(text: string | undefined): Shape {
+/** Throws RangeError for a text that is no shape. */
+export function parseShape(text: string | undefined): Shape {
   const width = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
   try {
     const { obsDim, hidden, actions, gaussian, separate } = JSON.parse(text ?? '') as Partial<Shape>;
@@ -81,5 +82,5 @@ function parseShape(text: string | undefined): Shape {
   } catch {
     // not JSON: the same refusal
   }
-  throw new RangeError(`policy: expected a network's shape in the metadata, got ${text ?? 'none'}`);
+  throw new RangeError(`policy: expected a network's shape, got ${text ?? 'none'}`);
 }

@@ -7,6 +7,7 @@ const load = async <T>(name: string): Promise<T> => (await import(new URL(name, 
 type Command = Parameters<typeof main>[1][number];
 type Make = (injected: Injected) => Command;
 const spc = await load<{ main: typeof main }>('main.js');
+const { exportCommand } = await load<{ exportCommand: Command }>('export.js');
 const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
 
 /** The compiled command line, called in this process: half a second sooner than `spc`. */
@@ -21,7 +22,7 @@ export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pi
     }) as typeof process.stdout.write;
   }
   try {
-    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule })]);
+    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule }), exportCommand]);
     return { code: Number(process.exitCode ?? 0), signal: null, ...said };
   } finally {
     process.exitCode = undefined;
