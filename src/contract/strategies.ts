@@ -16,7 +16,9 @@ const collection = {
     .default(100)
     .describe('episodes of the base with sampled actions: 60 % for correcting, 20 % validation, 20 % held out'),
   forgetPairs: count.default(8192).describe('at most so many violating pairs'),
-  retainStates: count.default(8192).describe('at most so many states outside the region and its margin, visited, and as many uniform in the box'),
+  retainStates: count
+    .default(8192)
+    .describe('at most so many states outside the region and its margin, visited, and as many uniform in the box'),
   regionMargin: weight.default(0.02).describe('width of the margin around the region, as a share of the box per dimension'),
 };
 
@@ -42,7 +44,9 @@ const forgetWeights = z
     margin: weight.optional().describe('relu(LSE_T z - LSE_notT z + log((1 - ε)/ε))'),
     diversity: weight.optional().describe('-H of what remains off T'),
   })
-  .refine((weights) => Object.values(weights).some((w) => w !== undefined && w > 0), { message: 'must give some objective a positive weight' });
+  .refine((weights) => Object.values(weights).some((w) => w !== undefined && w > 0), {
+    message: 'must give some objective a positive weight',
+  });
 
 /** What goes into the forget and the retain rows of a step, and how the two are weighed. */
 const composition = {
@@ -51,7 +55,9 @@ const composition = {
   npoBeta: z.number().positive().default(0.1),
   marginEpsilon: z.number().gt(0).lt(1).default(0.01).describe('ε of margin, which is zero exactly when π(T|s) <= ε'),
   worstCase: whole.default(64).describe('of the forget rows, so many are the worst of the region samples'),
-  regionSamples: count.default(512).describe('samples of the region per step among which the worst are sought: the last worst, and fresh ones'),
+  regionSamples: count
+    .default(512)
+    .describe('samples of the region per step among which the worst are sought: the last worst, and fresh ones'),
   inverted: whole.default(0).describe('of the forget rows, so many are states found by ascending log π(T|s) from uniform ones'),
   inversionSteps: count.default(50).describe('Adam steps of that ascent'),
   inversionRate: z.number().positive().default(0.05).describe('its learning rate, in half widths of the box'),
@@ -64,21 +70,39 @@ const composition = {
   weighting: z
     .enum(['fixed', 'prob', 'primal-dual', 'proj'])
     .default('fixed')
-    .describe('prob: forgetting by p̄/p̄0; primal-dual: retaining by λ; proj: the forget gradient without its part against the retain gradient'),
+    .describe(
+      'prob: forgetting by p̄/p̄0; primal-dual: retaining by λ; proj: the forget gradient without its part against the retain gradient',
+    ),
   dualRate: z.number().positive().default(20).describe('ρ of λ ← max(0, λ + ρ (KL - κ))'),
   dualKl: z.number().positive().default(0.05).describe('κ'),
   protect: z
     .enum(['none', 'hard', 'ratio', 'soft', 'ewc'])
     .default('none')
     .describe('of weights that matter where the policy is to stay: freeze, freeze by ratio, damp, or pull back'),
-  protectShare: z.number().gt(0).lt(1).default(0.3).describe('hard: this share of the weights with the largest Fisher information is frozen'),
-  protectRatio: z.number().positive().default(10).describe('ratio: frozen where Fisher information of retaining exceeds this times that of forgetting'),
-  protectStrength: z.number().positive().default(1).describe('soft: steps are divided by 1 + c F/mean F; ewc: weight of ½ Σ F/mean F (θ - θ0)²'),
+  protectShare: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.3)
+    .describe('hard: this share of the weights with the largest Fisher information is frozen'),
+  protectRatio: z
+    .number()
+    .positive()
+    .default(10)
+    .describe('ratio: frozen where Fisher information of retaining exceeds this times that of forgetting'),
+  protectStrength: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('soft: steps are divided by 1 + c F/mean F; ewc: weight of ½ Σ F/mean F (θ - θ0)²'),
 };
 
 /** Only where recorded pairs and states are given. */
 const recordedOnly = {
-  pairs: z.enum(['violating', 'any']).default('violating').describe('which recorded pairs are forgotten; any: whatever the base did, a control'),
+  pairs: z
+    .enum(['violating', 'any'])
+    .default('violating')
+    .describe('which recorded pairs are forgotten; any: whatever the base did, a control'),
   target: z.enum(['set', 'pair']).default('set').describe('in a recorded state all of T(s) is to go, or the one action that was taken'),
   influenceScore: z
     .enum(['printed', 'unsaturated'])
@@ -86,7 +110,9 @@ const recordedOnly = {
     .describe('π‖∇ log π‖ as printed, or π/(1 - π)‖∇ log π‖, which does not vanish where the policy is sure'),
   influenceThreshold: weight.default(0).describe('τ: only pairs with a larger score are forgotten; 0 keeps all'),
   influenceSampling: z.boolean().default(false).describe('pairs are drawn in proportion to their score'),
-  uniformRetain: whole.default(128).describe('of the retain rows, so many are uniform in the box outside region and margin, labelled by the base'),
+  uniformRetain: whole
+    .default(128)
+    .describe('of the retain rows, so many are uniform in the box outside region and margin, labelled by the base'),
   keep: z.enum(['best', 'last']).default('best').describe('which checkpoint is returned: the best validation selectivity, or the last'),
 };
 
@@ -100,15 +126,21 @@ function withDefaults<Shape extends Readonly<Record<string, z.ZodType>>>(shape: 
   return { ...shape, ...Object.fromEntries(changed) } as Shape;
 }
 
-const notAbove = <T extends Readonly<Record<string, unknown>>>(schema: z.ZodType<T>, small: keyof T & string, large: keyof T & string): z.ZodType<T> =>
-  schema.refine((o) => Number(o[small]) <= Number(o[large]), { path: [small], message: `must not exceed ${large}` });
+const notAbove = <T extends Readonly<Record<string, unknown>>>(
+  schema: z.ZodType<T>,
+  small: keyof T & string,
+  large: keyof T & string,
+): z.ZodType<T> => schema.refine((o) => Number(o[small]) <= Number(o[large]), { path: [small], message: `must not exceed ${large}` });
 
 const rowsFit = (schema: z.ZodType<Record<string, unknown>>): z.ZodType<Record<string, unknown>> =>
   notAbove(
-    notAbove(schema, 'worstCase', 'regionSamples').refine((o) => Number(o['worstCase']) + Number(o['inverted']) <= Number(o['forgetBatch']), {
-      path: ['worstCase'],
-      message: 'and inverted together must not exceed forgetBatch',
-    }),
+    notAbove(schema, 'worstCase', 'regionSamples').refine(
+      (o) => Number(o['worstCase']) + Number(o['inverted']) <= Number(o['forgetBatch']),
+      {
+        path: ['worstCase'],
+        message: 'and inverted together must not exceed forgetBatch',
+      },
+    ),
     'worstCase',
     'forgetBatch',
   );
@@ -124,7 +156,9 @@ const retrainPenaltyOptions = z.strictObject({ ...collection, ...penalty });
 const finetuneOptions = z.strictObject({
   ...collection,
   ...penalty,
-  timesteps: count.default(43_008).describe('environment steps of further training: about as many gradient steps as K = 500 with 24 a batch of 2048'),
+  timesteps: count
+    .default(43_008)
+    .describe('environment steps of further training: about as many gradient steps as K = 500 with 24 a batch of 2048'),
   learningRate: z.number().positive().default(1e-3).describe('the other options are those the base was trained with'),
 });
 
@@ -166,7 +200,15 @@ function composed(needs: 'bounds' | 'states', describe: string, defaults: Readon
 }
 
 /** What the paper's presets share: its loss, its alternation, constant learning rate, no worst case, the last policy. */
-const asPrinted = { forget: { literal: 1 }, worstCase: 0, alternate: true, annealLr: false, retainKl: 1, retainValue: 0, learningRate: 1e-3 };
+const asPrinted = {
+  forget: { literal: 1 },
+  worstCase: 0,
+  alternate: true,
+  annealLr: false,
+  retainKl: 1,
+  retainValue: 0,
+  learningRate: 1e-3,
+};
 const printedPairs = { target: 'pair', uniformRetain: 0, keep: 'last' };
 /** Hard Fisher masks, and distillation at temperature 2 with weight 0.2 (the authors' later code). */
 const printedProtection = { protect: 'hard', temperature: 2, retainKl: 0.2, retainValue: 0.2 };

@@ -75,22 +75,16 @@ function descend(
   const checkpoint = selection ? selection.restore(network) : steps;
   const policy = policyOf(network);
   network.set(last);
-  const overrun = observe.phase('overrun', () => keepOn(input, network, steps, step.advance, observe));
+  const goesOn = input.overrun.multiples.length > 0;
+  const overrun = goesOn ? observe.phase('overrun', () => keepOn(input, network, steps, step.advance, observe)) : null;
   network.free();
   teacher.free();
   return { policy, cost, checkpoint, overrun };
 }
 
 /** Goes on beyond the budget of K, up to the largest multiple that is asked for. What diverges there is no failure of the correction. */
-function keepOn(
-  { overrun }: BoundsInput,
-  network: Network,
-  steps: number,
-  advance: (round: number) => void,
-  observe: Observe,
-): Overrun | null {
+function keepOn({ overrun }: BoundsInput, network: Network, steps: number, advance: (round: number) => void, observe: Observe): Overrun {
   const multiple = [...overrun.multiples].sort((a, b) => a - b);
-  if (multiple.length === 0) return null;
   const finalFe: (number | null)[] = [];
   const meanReturn: (number | null)[] = [];
   let round = steps;
@@ -113,14 +107,7 @@ function keepOn(
 }
 
 /** One round: a gradient step on forget and retain rows together, or one on each in turn. */
-function makeStep(
-  network: Network,
-  teacher: Network,
-  constraint: Constraint,
-  recorded: Recorded | null,
-  options: Options,
-  rng: Stream,
-) {
+function makeStep(network: Network, teacher: Network, constraint: Constraint, recorded: Recorded | null, options: Options, rng: Stream) {
   const { actions, obsDim } = constraint;
   const { forgetBatch, retainBatch } = options;
   const objectives = weightedSum(options.forget, options);
@@ -136,7 +123,10 @@ function makeStep(
   const forgetLoss = (rows: Rows): void => {
     const states = { obs: batch.rowsFrom(0, forgetBatch), count: forgetBatch };
     const forget: ForgetRows = { ...rows, toxic: batch.toxic, base: objectives.needsBase ? outputs(teacher, states) : null };
-    objectives.descend(forget, weighting.forget(() => meanToxic(forget)));
+    objectives.descend(
+      forget,
+      weighting.forget(() => meanToxic(forget)),
+    );
   };
   const retainLoss = (rows: Rows): void => {
     const weight = weighting.retain();

@@ -1,7 +1,7 @@
-import type { Network } from '../math/engine.ts';
-import type { Stream } from '../math/rng/threefry.ts';
 import { everyAction, logSumExp } from '../math/categorical.ts';
 import { exp } from '../math/elementary.ts';
+import type { Network } from '../math/engine.ts';
+import type { Stream } from '../math/rng/threefry.ts';
 import type { Constraint } from './constraint.ts';
 
 export interface InversionOptions {
@@ -23,7 +23,14 @@ const REACH = 0.5;
  * Reads nothing but the constraint, the boxes and the network. Writes `out` [rows, obsDim].
  * Source: Takács & Gulyás 2025, ZSI (ascent on log π(a|s) over s); the projection and the spread are ours.
  */
-export function invert(network: Network, constraint: Constraint, options: InversionOptions, rng: Stream, out: Float32Array, rows: number): void {
+export function invert(
+  network: Network,
+  constraint: Constraint,
+  options: InversionOptions,
+  rng: Stream,
+  out: Float32Array,
+  rows: number,
+): void {
   const { obsDim, actions, widths } = constraint;
   const size = rows * obsDim;
   constraint.sampleRegion(rng, out, rows);

@@ -89,14 +89,11 @@ export function runTrial(
   player.set(policy.params);
   const makeWorld = (n: number): VecEnv => makeEnv(world.id, spec.base.options, n);
 
-  const recorded = observe.phase('identify', () =>
-    identify(
-      { makeWorld, network: player, streams: episodeStreams('identify', key, seed, options.episodes) },
-      constraint,
-      world.maxSteps,
-      options,
-    ),
-  );
+  const { recorded, forget } = observe.phase('identify', () => {
+    const streams = episodeStreams('identify', key, seed, options.episodes);
+    const found = identify({ makeWorld, network: player, streams }, constraint, world.maxSteps, options);
+    return { recorded: found, forget: chooseForgetSet(found, player, spec.correct) };
+  });
   const acceptance = judge(recorded, constraint, player, before.greedy.meanReturn, world.gate);
   if (spec.acceptance === 'refuse' && !acceptance.accepted)
     throw new RefusedError(
@@ -104,7 +101,6 @@ export function runTrial(
     );
 
   const strategy = strategyNamed(spec.strategy);
-  const forget = observe.phase('identify', () => chooseForgetSet(recorded, player, spec.correct));
   if (strategy.needs === 'states' && (forget.count === 0 || recorded.retain.count === 0))
     throw new RefusedError(
       `${spec.strategy}: expected violating pairs and states to retain, got ${forget.count} pairs and ${recorded.retain.count} states in ${recorded.steps} steps of the base`,

@@ -19,15 +19,19 @@ const cases = loadCases().filter((c) => !c.shape.gaussian);
 const toxic = (c: Case) => Int32Array.from(c.toxicMask!, (row) => row.reduce((mask, t, a) => mask | (t << a), 0));
 const taken = (c: Case) => Int32Array.from(c.action as number[], (a) => 1 << a);
 const outputs = (c: Case) => ({ logits: Float64Array.from(c.ref.flat()), value: Float64Array.from(c.oldValue) });
-const forget = (objective: ForgetObjective, masks = toxic, knobs = KNOBS) => (rows: Rows, c: Case, weight = 1) =>
-  objective.descend({ ...rows, toxic: masks(c), base: objective.needsBase ? outputs(c) : null }, knobs, weight);
+const forget =
+  (objective: ForgetObjective, masks = toxic, knobs = KNOBS) =>
+  (rows: Rows, c: Case, weight = 1) =>
+    objective.descend({ ...rows, toxic: masks(c), base: objective.needsBase ? outputs(c) : null }, knobs, weight);
 
 type Expectation = (c: Case) => { loss: number; grad: (name: string) => number[] };
-const combined = (share: number): Expectation => (c) => {
-  const p = recorded('logProb')(c);
-  const h = recorded('entropy')(c);
-  return { loss: p.loss + share * h.loss, grad: (name) => p.grad(name).map((g, i) => g + share * h.grad(name)[i]!) };
-};
+const combined =
+  (share: number): Expectation =>
+  (c) => {
+    const p = recorded('logProb')(c);
+    const h = recorded('entropy')(c);
+    return { loss: p.loss + share * h.loss, grad: (name) => p.grad(name).map((g, i) => g + share * h.grad(name)[i]!) };
+  };
 
 /** Name in the recording, and our loss; `literal` is log π + λH in one. */
 const LOSSES: [string, (rows: Rows, c: Case, weight?: number) => number, Expectation][] = [

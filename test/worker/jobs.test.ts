@@ -91,19 +91,67 @@ describe('runTrial(…)', () => {
       [
         [
           "none",
-          "630f91505f0cb644",
+          "e384506aad44b81b",
         ],
         [
           "retrain",
-          "0ba71f97b0e9e683",
+          "8206ac20b1d21da0",
+        ],
+        [
+          "shield",
+          "472ad1d9c945ef0c",
+        ],
+        [
+          "random",
+          "5eae24df5997ab0b",
+        ],
+        [
+          "finetune",
+          "161c76eea20c5217",
+        ],
+        [
+          "retrain-penalty",
+          "278d69b44d46044d",
         ],
         [
           "tsf:paper",
-          "cd77986771c4c946",
+          "b360b118b099f976",
+        ],
+        [
+          "zsi:paper",
+          "eda0617a1f829faf",
+        ],
+        [
+          "mrp+tsf:paper",
+          "8ddc1bd18450c7d2",
+        ],
+        [
+          "mrp+zsi:paper",
+          "4502d0c8f5f64d3a",
+        ],
+        [
+          "tsf+zsi:paper",
+          "6996dbab5aa3dfb5",
         ],
         [
           "tsf",
-          "cf2a3332755771cc",
+          "1338ad11aaf3f32b",
+        ],
+        [
+          "zsi",
+          "222c02ddcabe64d9",
+        ],
+        [
+          "mrp+tsf",
+          "73e680625c80608a",
+        ],
+        [
+          "mrp+zsi",
+          "60ab2011369ea9bb",
+        ],
+        [
+          "tsf+zsi",
+          "b3ecacd64d4ef336",
         ],
       ]
     `);
@@ -201,5 +249,61 @@ describe('runTrial(…)', () => {
   it('throws DivergedError when the correction leaves the finite numbers', () => {
     const wild = smallTrial('tsf', smallBase(), { learningRate: 1e38, maxGradNorm: 1e30 });
     expect(() => runTrial(wild, base, wasm, unobserved)).toThrow(DivergedError);
+  });
+
+  it('refuses a base that is not accepted, with the numbers, unless the sweep says report', () => {
+    const refused = { ...smallTrial('tsf'), acceptance: 'refuse' } as const;
+    expect(() => runTrial(refused, base, wasm, unobserved)).toThrow(RefusedError);
+    expect(() => runTrial(refused, base, wasm, unobserved)).toThrow(/greedy return \d+\.\d is below the gate of 475.*acceptance: report/);
+  });
+
+  it('refuses rules that leave some state without an action, and names them', () => {
+    const spec = smallTrial('tsf');
+    const rules = [...spec.rules, { where: { theta: [0.1, 0.2] as const }, forbid: ['right'] }];
+    expect(() => runTrial({ ...spec, rules }, base, wasm, unobserved)).toThrow(/none where rules 1 and 3 hold together/);
+  });
+
+  it('refuses an influence threshold that no pair exceeds, with the largest score', () => {
+    const spec = smallTrial('tsf', smallBase(), { influenceThreshold: 1e6 });
+    expect(() => runTrial(spec, base, wasm, unobserved)).toThrow(/above 1000000, got none of \d+; the largest has \d/);
+  });
+
+  it('shield returns the base itself, never violates, and counts nothing as forgotten', () => {
+    const result = resultOf(runTrial(smallTrial('shield'), base, wasm, unobserved).row);
+    expect(result).toMatchObject({ policy: before.policy, fe: null, finalFe: null, sampled: { toxicRate: 0 } });
+    expect(result.cost.correct).toEqual({ gradientSteps: 0, environmentSteps: 0, samples: 0 });
+  });
+
+  it('finetune interacts, and keeps the best of its checkpoints', () => {
+    const result = resultOf(runTrial(smallTrial('finetune'), base, wasm, unobserved).row);
+    expect(result.cost.correct).toEqual({ gradientSteps: 16, environmentSteps: 512, samples: 2 * 512 });
+    expect(result.forgetCurve?.step).toEqual([0, 8, 16]);
+    expect(result.forgetCurve?.step).toContain(result.checkpoint);
+  });
+
+  it('retrain-penalty starts from scratch and returns its last policy', () => {
+    const result = resultOf(runTrial(smallTrial('retrain-penalty'), base, wasm, unobserved).row);
+    expect(result.checkpoint).toBe(16);
+    expect(result.trace[0]).not.toBe(resultOf(runTrial(smallTrial('tsf'), base, wasm, unobserved).row).trace[0]);
+  });
+
+  it('measures the over-run beside the correction and changes nothing of it', () => {
+    const spec = smallTrial('zsi');
+    const without = resultOf(runTrial(spec, base, wasm, unobserved).row);
+    const { overrun, ...rest } = resultOf(
+      runTrial({ ...spec, evaluate: { ...spec.evaluate, overrun: [4, 2] } }, base, wasm, unobserved).row,
+    );
+    expect(without.overrun).toBeNull();
+    expect({ ...rest, overrun: null }).toEqual(without);
+    expect(overrun?.multiple).toEqual([2, 4]);
+    expect(overrun?.finalFe.every((fe) => fe !== null && fe > 0)).toBe(true);
+    expect(overrun?.meanReturn).toHaveLength(2);
+  });
+
+  it('judges the influence scores on the base: the same for every arm of a seed', () => {
+    const [a, b] = ['none', 'tsf'].map((s) => resultOf(runTrial(smallTrial(s), base, wasm, unobserved).row).influence);
+    expect(a).toEqual(b);
+    expect(a!.printed).toBeGreaterThan(0);
+    expect(a!.kept).toBe(a!.pairs);
   });
 });

@@ -20,9 +20,21 @@ export function smallBase(seed = 1, ppo: Partial<PpoOptions> = {}, engine: Engin
 }
 
 export function smallTrial(strategy: string, base = smallBase(), correct: Record<string, Json> = {}, correctionSeed = 0): TrialSpec {
-  const small = { episodes: 20, steps: 20, forgetBatch: 32, retainBatch: 32, worstCase: 16, uniformRetain: 16, regionSamples: 64 };
+  const small = {
+    episodes: 20,
+    steps: 20,
+    forgetBatch: 32,
+    retainBatch: 32,
+    worstCase: 8,
+    uniformRetain: 16,
+    regionSamples: 64,
+    retainStates: 256,
+    inversionSteps: 5,
+    timesteps: 512,
+  };
   const { options, reads } = strategyPreset(strategy);
-  const chosen = Object.fromEntries(Object.entries({ ...small, ...correct }).filter(([key]) => reads.includes(key)));
+  const inverted = Number((options.parse({}) as { inverted?: number }).inverted ?? 0) > 0 ? { inverted: 8 } : {};
+  const chosen = Object.fromEntries(Object.entries({ ...small, ...inverted, ...correct }).filter(([key]) => reads.includes(key)));
   return {
     base,
     rules: angle.rules,

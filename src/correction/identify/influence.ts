@@ -17,7 +17,10 @@ export type Score = StatesOptions['influenceScore'];
  * Shapes: results [count]. Uses the network's present weights.
  * Source: Takács & Gulyás 2025, phase 1; the second is ours.
  */
-export function influence(network: Network, { obs, action, count }: Pick<ForgetSet, 'obs' | 'action' | 'count'>): Record<Score, Float64Array> {
+export function influence(
+  network: Network,
+  { obs, action, count }: Pick<ForgetSet, 'obs' | 'action' | 'count'>,
+): Record<Score, Float64Array> {
   const { obsDim, actions } = network.shape;
   const printed = new Float64Array(count);
   const unsaturated = new Float64Array(count);

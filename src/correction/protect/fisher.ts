@@ -9,7 +9,11 @@ import type { States } from '../states.ts';
  * Shapes: result [size], in the network's memory, 0 for the value head. Uses the network's present weights.
  * Source: the diagonal Fisher information of Kirkpatrick et al., arXiv:1612.00796, when a is drawn from π.
  */
-export function fisherOf(network: Network, states: States, action: (head: Head, row: number, state: number, logProb: Float64Array) => number): Floats {
+export function fisherOf(
+  network: Network,
+  states: States,
+  action: (head: Head, row: number, state: number, logProb: Float64Array) => number,
+): Floats {
   const { obsDim, actions } = network.shape;
   const total = network.vector(network.size);
   const logProb = new Float64Array(actions);

@@ -1,7 +1,7 @@
-import type { FinetuneOptions, RetrainPenaltyOptions } from '../../contract/strategies.ts';
-import type { PpoOptions } from '../../contract/ppo.ts';
 import { EVALUATION_EPISODES } from '../../contract/evaluate.ts';
 import type { Observe } from '../../contract/observe.ts';
+import type { PpoOptions } from '../../contract/ppo.ts';
+import type { FinetuneOptions, RetrainPenaltyOptions } from '../../contract/strategies.ts';
 import { penalised } from '../../envs/penalised.ts';
 import type { Engine, Floats } from '../../math/engine.ts';
 import { initialParams } from '../../ppo/init.ts';
