@@ -1,10 +1,11 @@
 // npm run bench [-- section ...]: how fast this is here, and the same work in other people's software. Without a name, every section.
 // A section is a function that returns rows { name, unit, value, n, min, median, max }; what is compared is run in turns, round by round.
 import { cpus } from 'node:os';
+import { correction } from './correction.mjs';
 import { ppo } from './ppo.mjs';
 import { runner } from './runner.mjs';
 
-const SECTIONS = { ppo, runner };
+const SECTIONS = { ppo, correction, runner };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));
