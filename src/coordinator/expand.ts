@@ -56,10 +56,20 @@ function writer(): (value: unknown) => string {
 }
 
 const baseSpec = ({ environment, options, ppo }: Arm, engine: BaseSpec['engine'], seed: number): BaseSpec => ({
-  ...{ environment, options, ppo, seed, engine },
+  environment,
+  options,
+  ppo,
+  seed,
+  engine,
 });
 const trialSpec = ({ rules, strategy, correct, evaluate }: Arm, acceptance: AcceptanceRule, base: BaseSpec, seed: number): TrialSpec => ({
-  ...{ base, rules, strategy, correct, evaluate, acceptance, correctionSeed: seed },
+  base,
+  rules,
+  strategy,
+  correct,
+  evaluate,
+  acceptance,
+  correctionSeed: seed,
 });
 
 function rowsOf(arms: readonly Arm[], { engine, acceptance, correctionSeeds }: Sweep): Row[] {
