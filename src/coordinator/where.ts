@@ -10,7 +10,8 @@ import { STRATEGIES } from '../contract/strategies.ts';
 export interface Subject {
   readonly id: string;
   readonly scenario: string;
-  readonly state: 'ok' | 'failed';
+  /** `missing`: it has no row, or one that the next run tries again. */
+  readonly state: 'ok' | 'failed' | 'missing';
   readonly spec: TrialSpec;
 }
 
@@ -34,7 +35,7 @@ const FIELDS: Readonly<Record<string, (subject: Subject) => Value>> = {
 };
 
 const NUMBERS = ['seed', 'correctionSeed'];
-const STATES = ['ok', 'failed'];
+const STATES = ['ok', 'failed', 'missing'];
 
 const SECTIONS: Readonly<Record<string, { readonly keys: readonly string[]; of(spec: TrialSpec): object }>> = {
   correct: { keys: [...new Set(Object.values(STRATEGIES).flatMap((preset) => preset.reads))], of: (spec) => spec.correct },
@@ -77,7 +78,7 @@ function alternative(text: string, field: string, literal: string): (value: Valu
   }
   if (literal === '') return fail(text, `${field}=value`, 'no value');
   if (NUMBERS.includes(field) && !NUMBER.test(literal)) return fail(text, 'a number', literal);
-  if (field === 'state' && !STATES.includes(literal)) return fail(text, 'ok or failed', literal);
+  if (field === 'state' && !STATES.includes(literal)) return fail(text, 'ok, failed or missing', literal);
   if (field === 'id') return (value) => String(value).startsWith(literal);
   return (value) => {
     if (typeof value === 'number') return NUMBER.test(literal) && value === Number(literal);
@@ -99,7 +100,7 @@ function parseTerm(text: string): Term {
 /**
  * The filter language: `strategy=tsf|none,seed=1..3,state!=failed`. Commas join terms that must all hold; `|` separates alternatives;
  * `a..b` is a range, both ends included; `id=` takes any beginning of an id. Fields: scenario, environment, strategy, seed, correctionSeed,
- * state (ok or failed), id, and every parameter as correct.x, ppo.x, evaluate.x. Throws ConfigError.
+ * state (ok, failed or missing), id, and every parameter as correct.x, ppo.x, evaluate.x. Throws ConfigError.
  */
 export function parseWhere(text: string): readonly Term[] {
   return text
@@ -108,16 +109,21 @@ export function parseWhere(text: string): readonly Term[] {
     .map(parseTerm);
 }
 
-/** Which terms no subject meets, and what there would be instead. */
-export function explainEmpty(terms: readonly Term[], subjects: readonly Subject[]): string {
+/** For `--help` of every command that has it. */
+export const WHERE_HELP =
+  'Fields of --where: scenario, environment, strategy, seed, correctionSeed, state (ok, failed or missing), id (any beginning), correct.x, ppo.x, evaluate.x.';
+
+/** Which terms no subject meets, and what there would be instead; `noun` is what was chosen from. */
+export function explainEmpty(terms: readonly Term[], subjects: readonly Subject[], noun = 'row'): string {
   const idle = terms.filter((term) => !subjects.some((subject) => term.matches(subject)));
-  if (idle.length === 0) return `no row meets all of ${terms.map((term) => term.text).join(', ')} at once`;
+  if (idle.length === 0) return `no ${noun} meets all of ${terms.map((term) => term.text).join(', ')} at once`;
   return idle
     .map((term) => {
       const get = getter(term.text, term.field);
-      const values = [...new Set(subjects.map((subject) => JSON.stringify(get(subject) ?? null)))];
+      const order = (a: string, b: string): number => Number(a) - Number(b) || (a < b ? -1 : 1);
+      const values = [...new Set(subjects.map((subject) => JSON.stringify(get(subject) ?? null)))].sort(order);
       const shown = values.slice(0, 12).map((value) => value.replaceAll('"', ''));
-      return `${term.text}: no row meets it; ${term.field} is ${shown.join(', ')}${values.length > shown.length ? ', ...' : ''}`;
+      return `${term.text}: no ${noun} meets it; ${term.field} is ${shown.join(', ')}${values.length > shown.length ? ', ...' : ''}`;
     })
     .join('\n');
 }

@@ -54,7 +54,7 @@ describe('parseWhere(text)', () => {
     ['seed=one', /expected a number, got one/],
     ['seed=3..1', /expected a range from low to high, got 3\.\.1; write 1\.\.3/],
     ['seed=a..b', /expected two numbers around \.\., got a\.\.b/],
-    ['state=broken', /expected ok or failed, got broken/],
+    ['state=broken', /expected ok, failed or missing, got broken/],
   ])('%j is refused with a remedy', (text, message) => {
     expect(() => parseWhere(text)).toThrow(ConfigError);
     expect(() => parseWhere(text)).toThrow(message);
@@ -66,6 +66,14 @@ describe('explainEmpty(terms, subjects)', () => {
     expect(explainEmpty(parseWhere('strategy=tfs,seed=1'), subjects)).toBe(
       'strategy=tfs: no row meets it; strategy is none, tsf, tsf:paper',
     );
+  });
+
+  it('speaks of what was chosen from', () => {
+    expect(explainEmpty(parseWhere('state=missing'), subjects, 'trial')).toBe('state=missing: no trial meets it; state is failed, ok');
+  });
+
+  it('lists what there is in order, numbers as numbers', () => {
+    expect(explainEmpty(parseWhere('seed=7'), subjects.toReversed())).toBe('seed=7: no row meets it; seed is 1, 2, 3, 12');
   });
 
   it('says when every term alone is met', () => {
