@@ -2,10 +2,11 @@
 // A section is a function that returns rows { name, unit, value, n, min, median, max }; what is compared is run in turns, round by round.
 import { cpus } from 'node:os';
 import { correction } from './correction.mjs';
+import { plan } from './plan.mjs';
 import { ppo } from './ppo.mjs';
 import { runner } from './runner.mjs';
 
-const SECTIONS = { ppo, correction, runner };
+const SECTIONS = { ppo, correction, runner, plan };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));

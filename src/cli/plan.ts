@@ -1,36 +1,44 @@
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { isTransient, type Row } from '../contract/job.ts';
-import { expand, type PlannedTrial } from '../coordinator/expand.ts';
+import { type Estimate, estimate, type Quartiles } from '../coordinator/estimate.ts';
+import { basesOf, expand, type PlannedTrial } from '../coordinator/expand.ts';
 import { loadSweep } from '../coordinator/load.ts';
 import { type Plan, planOf } from '../coordinator/plan.ts';
 import { readRows } from '../coordinator/store.ts';
+import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinator/where.ts';
+import { duration } from './progress.ts';
+import { threadCount, threadsOption } from './run.ts';
+import { WIDTH, wrap } from './text.ts';
 
 interface PlanArgs {
   file: string;
   overrides: string[];
   results: string;
+  where: string;
+  threads: number;
   list: boolean;
   json: boolean;
   check: boolean;
 }
 
-/** Which of the wanted rows a results folder has; `failed` of them are failures that would fail the same way again. */
+/** Which of the wanted rows a results folder has, by id; `failed` of them are failures that would fail the same way again. */
 export interface Cached {
   readonly bases: ReadonlySet<string>;
   readonly trials: ReadonlySet<string>;
-  readonly failed: number;
+  readonly failed: ReadonlySet<string>;
 }
 
 /** Reads the rows of a folder one by one and writes nothing; a missing folder has none. What the next run would try again does not count. */
 export async function cachedIn(folder: string, trials: readonly PlannedTrial[]): Promise<Cached> {
-  const wanted = new Set(trials.flatMap(({ id, baseId }) => [id, baseId]));
+  const wanted = new Set<string>();
+  for (const { id, baseId } of trials) wanted.add(id).add(baseId);
   const again = new Set<string>();
-  const cached = { bases: new Set<string>(), trials: new Set<string>(), failed: 0 };
+  const cached = { bases: new Set<string>(), trials: new Set<string>(), failed: new Set<string>() };
   const count = (ids: Set<string>, row: Row): void => {
     if (!wanted.has(row.id)) return;
     ids.add(row.id);
-    if (!row.ok) cached.failed++;
+    if (!row.ok) cached.failed.add(row.id);
   };
   for await (const { row } of readRows(folder, 'base')) {
     if (!row.ok && isTransient(row.failure)) again.add(row.id);
@@ -42,19 +50,7 @@ export async function cachedIn(folder: string, trials: readonly PlannedTrial[]):
   return cached;
 }
 
-const WIDTH = 80;
 const COUNT = 10;
-
-/** Words of `text` in lines of at most 80 columns. */
-function wrap(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
-    const longer = `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && longer.length <= WIDTH) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
-}
 
 /** A label and its counts; a label that is too long gets lines of its own. */
 function row(label: string, counts: readonly (string | number)[]): string[] {
@@ -65,50 +61,136 @@ function row(label: string, counts: readonly (string | number)[]): string[] {
 
 const many = (n: number, one: string): string => `${n} ${one}${n === 1 ? '' : 's'}`;
 
-/** A plan for people: arms x seeds = trials, on how many bases, and what is there already. Fits 80 columns. */
-export function printPlan(plan: Plan, description: string, trials: readonly PlannedTrial[], cached: Cached): string {
+/** What is planned, what of it there is, and how long the rest may take. */
+export interface Outlook {
+  readonly plan: Plan;
+  readonly description: string;
+  /** What `--where` chose; all of them without it. */
+  readonly trials: readonly PlannedTrial[];
+  /** How many trials the sweep has, chosen or not. */
+  readonly of: number;
+  readonly cached: Cached;
+  readonly estimate: Estimate;
+}
+
+/** A plan for people: arms x seeds = trials, on how many bases, what is there already, and how long the rest may take. Fits 80 columns. */
+export function printPlan({ plan, description, trials, of, cached, estimate }: Outlook): string {
   const there = new Map<string, number>();
   for (const { arm, id } of trials) if (cached.trials.has(id)) there.set(arm, (there.get(arm) ?? 0) + 1);
   const repeats = plan.correctionSeeds.length > 1 ? ` x ${plan.correctionSeeds.length} correction seeds where a strategy corrects` : '';
+  const total = `${many(plan.trials, 'trial')} on ${many(plan.bases, 'base')}`;
+  const grid = `${many(plan.arms.length, 'arm')} x ${many(plan.seeds.length, 'seed')}${repeats} = ${total}`;
   const left = `${many(plan.bases - cached.bases.size, 'base')} and ${many(plan.trials - cached.trials.size, 'trial')}`;
   return [
     `${plan.name} (engine ${plan.engine})`,
     ...(description.trim() === '' ? [] : wrap(description.trim())),
     '',
-    ...wrap(
-      `${many(plan.arms.length, 'arm')} x ${many(plan.seeds.length, 'seed')}${repeats} = ${many(plan.trials, 'trial')} on ${many(plan.bases, 'base')}`,
-    ),
+    ...wrap(plan.trials < of ? `chosen: ${total}, of ${many(of, 'trial')}` : grid),
     '',
     ...row('arm', ['trials', 'cached']),
     ...plan.arms.flatMap((arm) => row(arm.arm, [arm.trials, there.get(arm.arm) ?? 0])),
     ...row('(bases)', [plan.bases, cached.bases.size]),
     '',
-    `to run: ${left}${cached.failed > 0 ? `; ${cached.failed} of the cached failed` : ''}`,
+    `to run: ${left}${cached.failed.size > 0 ? `; ${cached.failed.size} of the cached failed` : ''}`,
+    ...printEstimate(estimate),
   ].join('\n');
 }
 
-/** One trial, one line: id, base, seed/correctionSeed, whether it is there, arm. */
-const printTrial = (trial: PlannedTrial, cached: ReadonlySet<string>): string =>
-  [trial.id, trial.baseId, `${trial.seed}/${trial.correctionSeed}`.padEnd(8), cached.has(trial.id) ? 'cached' : 'to run', trial.arm].join(
-    '  ',
-  );
+const HOUR_MS = 3_600_000;
+const hours = (ms: number): string => (ms / HOUR_MS).toLocaleString('en-US', { maximumSignificantDigits: 2 });
+const interval = ({ low, high }: Quartiles, print: (ms: number) => string): string =>
+  print(low) === print(high) ? '' : ` (${print(low)} to ${print(high)})`;
 
-async function plan({ file, overrides, results, list, json, check }: PlanArgs): Promise<void> {
-  const { sweep } = loadSweep(file, overrides);
-  const trials = expand(sweep);
-  const content = planOf(sweep, trials);
-  const cached = await cachedIn(join(results, sweep.name), trials);
-  const left = { bases: content.bases - cached.bases.size, trials: content.trials - cached.trials.size };
-  if (json) {
-    const listed = trials.map(({ spec: _, ...trial }) => ({ ...trial, cached: cached.trials.has(trial.id) }));
-    const counts = { cached: { bases: cached.bases.size, trials: cached.trials.size }, toRun: left };
-    process.stdout.write(`${JSON.stringify({ ...content, ...counts, ...(list ? { list: listed } : {}) }, null, 2)}\n`);
-  } else if (list) process.stdout.write(trials.map((trial) => `${printTrial(trial, cached.trials)}\n`).join(''));
-  else process.stdout.write(`${printPlan(content, sweep.description, trials, cached)}\n`);
-  if (check && left.bases + left.trials > 0) process.exitCode = 6;
+/** Brackets: if every job took what the quicker, or the slower, quarter of the recorded ones took. */
+function printEstimate({ classes, coreMs, wallMs, threads, from }: Estimate): string[] {
+  if (classes.length === 0) return [];
+  const strangers = classes.filter(({ records }) => records === 0);
+  if (coreMs === null || wallMs === null) return ['time: unknown; no such job is recorded yet'];
+  const records = classes.reduce((sum, one) => sum + one.records, 0);
+  const without = strangers.map(({ jobs, strategy }) => (strategy === null ? many(jobs, 'base') : `${many(jobs, 'trial')} of ${strategy}`));
+  return [
+    `time: about ${duration(wallMs.median)}${interval(wallMs, duration)} on ${many(threads, 'thread')}`,
+    `core-hours: about ${hours(coreMs.median)}${interval(coreMs, hours)}`,
+    ...wrap(`judged by ${many(records, 'job')} in ${from.join(', ')}`),
+    ...(without.length > 0 ? wrap(`not counted, because none is recorded yet: ${without.join(', ')}`) : []),
+  ];
 }
 
-/** `spc plan`: validates, expands and prints; never writes a file. Exit codes: 0; 2 for an invalid file (thrown as ConfigError); 6 with `--check`. */
+type State = Subject['state'];
+const stateOf = ({ id }: PlannedTrial, cached: Cached): State =>
+  !cached.trials.has(id) ? 'missing' : cached.failed.has(id) ? 'failed' : 'ok';
+const STATES: Readonly<Record<State, string>> = { ok: 'cached', failed: 'failed', missing: 'to run' };
+
+/** One trial, one line: id, base, seed/correctionSeed, whether it is there, arm. */
+const printTrial = (trial: PlannedTrial, cached: Cached): string =>
+  [trial.id, trial.baseId, `${trial.seed}/${trial.correctionSeed}`.padEnd(8), STATES[stateOf(trial, cached)], trial.arm].join('  ');
+
+/** What `--json` gives, besides the plan as it is frozen: `version` is that of both. */
+interface PlanJson extends Plan {
+  readonly cached: { readonly bases: number; readonly trials: number; readonly failed: number };
+  readonly toRun: { readonly bases: number; readonly trials: number };
+  readonly estimate: Estimate;
+  /** With `--list`. */
+  readonly list?: readonly (Omit<PlannedTrial, 'spec'> & { readonly cached: boolean; readonly state: State })[];
+}
+
+const EXIT = { empty: 5, left: 6 } as const;
+
+async function plan({ file, overrides, results, where, threads, list, json, check }: PlanArgs): Promise<void> {
+  const terms = parseWhere(where);
+  const slots = threadCount(threads);
+  const { sweep } = loadSweep(file, overrides);
+  const all = expand(sweep);
+  const there = await cachedIn(join(results, sweep.name), all);
+  const subject = (trial: PlannedTrial): Subject => ({ ...trial, state: stateOf(trial, there) });
+  const trials = terms.length === 0 ? all : all.filter((trial) => terms.every((term) => term.matches(subject(trial))));
+  if (trials.length === 0) {
+    process.stderr.write(`plan ${file}: ${explainEmpty(terms, all.map(subject), 'trial')}\n`);
+    process.exitCode = EXIT.empty;
+    return;
+  }
+  const cached = trials === all ? there : chosenOf(there, trials);
+  const content = trials === all ? planOf(sweep, all) : chosenPlan(planOf(sweep, trials), trials);
+  const left = {
+    bases: basesOf(trials).flatMap(({ id, spec }) => (cached.bases.has(id) ? [] : [spec])),
+    trials: trials.flatMap(({ id, spec }) => (cached.trials.has(id) ? [] : [spec])),
+  };
+  const outlook = await estimate(left, all, { root: results, name: sweep.name, threads: slots });
+  const toRun = { bases: left.bases.length, trials: left.trials.length };
+  if (json) {
+    const counts = { bases: cached.bases.size, trials: cached.trials.size, failed: cached.failed.size };
+    const listed = trials.map(({ spec: _, ...trial }) => ({
+      ...trial,
+      cached: cached.trials.has(trial.id),
+      state: stateOf(trial as PlannedTrial, cached),
+    }));
+    const whole: PlanJson = { ...content, cached: counts, toRun, estimate: outlook, ...(list ? { list: listed } : {}) };
+    process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
+  } else if (list) process.stdout.write(trials.map((trial) => `${printTrial(trial, cached)}\n`).join(''));
+  else {
+    const { description } = sweep;
+    process.stdout.write(`${printPlan({ plan: content, description, trials, of: all.length, cached, estimate: outlook })}\n`);
+  }
+  if (check && toRun.bases + toRun.trials > 0) process.exitCode = EXIT.left;
+}
+
+/** Of what is there, what chosen trials want. */
+function chosenOf(there: Cached, trials: readonly PlannedTrial[]): Cached {
+  const ids = new Set(trials.flatMap(({ id, baseId }) => [id, baseId]));
+  const among = (set: ReadonlySet<string>): Set<string> => new Set([...set].filter((id) => ids.has(id)));
+  return { bases: among(there.bases), trials: among(there.trials), failed: among(there.failed) };
+}
+
+const distinct = (numbers: readonly number[]): number[] => [...new Set(numbers)];
+
+/** The plan of a part of its trials. */
+const chosenPlan = (plan: Plan, trials: readonly PlannedTrial[]): Plan => ({
+  ...plan,
+  seeds: distinct(trials.map(({ seed }) => seed)),
+  correctionSeeds: distinct(trials.map(({ correctionSeed }) => correctionSeed)),
+});
+
+/** `spc plan`: validates, expands and prints; never writes a file. Exit codes: 0; 2 for an invalid file (thrown as ConfigError); 5 when `--where` chooses nothing; 6 with `--check`. */
 export const planCommand: CommandModule<object, PlanArgs> = {
   command: 'plan <file> [overrides..]',
   describe: 'check a sweep file and show what it would run',
@@ -116,9 +198,17 @@ export const planCommand: CommandModule<object, PlanArgs> = {
     yargs
       .positional('file', { type: 'string', demandOption: true, describe: 'the sweep file' })
       .positional('overrides', { type: 'string', array: true, default: [] as string[], describe: 'key=value, applied after the file' })
-      .option('results', { type: 'string', default: 'results', describe: 'folder of results' })
+      .option('results', { type: 'string', default: 'results', requiresArg: true, describe: 'folder of results' })
+      .option('where', {
+        type: 'string',
+        default: '',
+        requiresArg: true,
+        describe: 'only some trials: field=value, !=, a|b, 1..3, joined by commas',
+      })
+      .option('threads', { ...threadsOption, describe: 'for the estimate of time' })
       .option('list', { type: 'boolean', default: false, describe: 'one line per trial' })
       .option('json', { type: 'boolean', default: false, describe: 'for programs' })
-      .option('check', { type: 'boolean', default: false, describe: 'exit with 6 if there is work left' }),
+      .option('check', { type: 'boolean', default: false, describe: 'exit with 6 if there is work left' })
+      .epilogue(`${WHERE_HELP} Exit codes: 0; 2 invalid, 5 nothing chosen, 6 work is left (--check).`),
   handler: plan,
 };

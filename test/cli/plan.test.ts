@@ -6,6 +6,7 @@ import yargs from 'yargs';
 import { cachedIn, planCommand, printPlan } from '../../src/cli/plan.ts';
 import type { Row } from '../../src/contract/job.ts';
 import type { BaseResult, Failure, TrialResult } from '../../src/contract/rows.ts';
+import type { Estimate } from '../../src/coordinator/estimate.ts';
 import { basesOf, expand } from '../../src/coordinator/expand.ts';
 import { loadSweep, parseSweepText } from '../../src/coordinator/load.ts';
 import { planOf } from '../../src/coordinator/plan.ts';
@@ -40,7 +41,7 @@ const crashed: Failure = { kind: 'crashed', message: 'gone' };
 
 describe('cachedIn', () => {
   it('cachedIn(no folder) is nothing', async () => {
-    expect(await cachedIn(join(folder, 'none'), trials)).toEqual({ bases: new Set(), trials: new Set(), failed: 0 });
+    expect(await cachedIn(join(folder, 'none'), trials)).toEqual({ bases: new Set(), trials: new Set(), failed: new Set() });
   });
 
   it('cachedIn(…) counts the wanted rows, and not a torn last line', async () => {
@@ -51,23 +52,52 @@ describe('cachedIn', () => {
       JSON.stringify(trial(7)).slice(0, -9),
     );
     const cached = await cachedIn(join(at, 'quick'), trials);
-    expect([cached.bases.size, [...cached.trials], cached.failed]).toEqual([2, [trials[0]?.id, trials[5]?.id, trials[1]?.id], 1]);
+    expect([cached.bases.size, [...cached.trials], cached.failed.size]).toEqual([2, [trials[0]?.id, trials[5]?.id, trials[1]?.id], 1]);
   });
 
   it('cachedIn(…) does not count what the next run tries again: crashes, and trials that were refused for such a base', async () => {
     const refused: Failure = { kind: 'refused', message: 'base crashed' };
     const at = results('again', [base(0, crashed), base(1, diverged)], [trial(0, refused), trial(4, refused), trial(5, crashed)]);
     const cached = await cachedIn(join(at, 'quick'), trials);
-    expect([cached.bases.size, [...cached.trials], cached.failed]).toEqual([1, [trials[4]?.id], 2]);
+    expect([cached.bases.size, [...cached.trials], cached.failed.size]).toEqual([1, [trials[4]?.id], 2]);
   });
 });
 
 describe('printPlan', () => {
-  const print = (text: string): string => {
+  const q = (ms: number) => ({ low: 0.9 * ms, median: ms, high: 1.1 * ms });
+  const kind = { environment: 'CartPole-v1', engine: 'wasm' };
+  const nothing: Estimate = { threads: 2, classes: [], coreMs: null, wallMs: null, from: [] };
+  const print = (text: string, estimate: Estimate = nothing): string => {
     const loaded = parseSweepText(text, 'x.yaml').sweep;
     const all = expand(loaded);
-    return printPlan(planOf(loaded, all), loaded.description, all, { bases: new Set(), trials: new Set([all[0]!.id]), failed: 1 });
+    const ids = new Set([all[0]!.id]);
+    const cached = { bases: new Set<string>(), trials: ids, failed: ids };
+    return printPlan({ plan: planOf(loaded, all), description: loaded.description, trials: all, of: all.length, cached, estimate });
   };
+  const small = 'version: 1\nname: small\nseeds: 2\naxes: { scenario: [cartpole/angle], strategy: [none, tsf] }\n';
+  const tail = (estimate: Estimate): string[] => print(small, estimate).split('\n').slice(-4);
+
+  it('printPlan(…) says how long it may take, by how many records of which folders', () => {
+    const classes = [
+      { ...kind, kind: 'base', strategy: null, jobs: 2, records: 7, coreMs: q(3_600_000) },
+      { ...kind, kind: 'trial', strategy: 'none', jobs: 1, records: 9, coreMs: q(0) },
+    ] as const;
+    const both = { coreMs: q(3_600_000), wallMs: q(1_800_000), from: ['results/a', 'results/b'] };
+    expect(tail({ threads: 2, classes, ...both }).slice(1)).toEqual([
+      'time: about 30 min 0 s (27 min 0 s to 33 min 0 s) on 2 threads',
+      'core-hours: about 1 (0.9 to 1.1)',
+      'judged by 16 jobs in results/a, results/b',
+    ]);
+    const unknown = { ...kind, kind: 'trial', strategy: 'tsf', jobs: 2, records: 0, coreMs: null } as const;
+    expect(tail({ threads: 2, classes: [...classes, unknown], ...both }).at(-1)).toBe(
+      'not counted, because none is recorded yet: 2 trials of tsf',
+    );
+  });
+
+  it('printPlan(nothing recorded) says unknown', () => {
+    const classes = [{ ...kind, kind: 'base', strategy: null, jobs: 2, records: 0, coreMs: null }] as const;
+    expect(tail({ ...nothing, classes }).at(-1)).toBe('time: unknown; no such job is recorded yet');
+  });
 
   it('printPlan(…) says what runs, and what is there', () => {
     const text = print(
@@ -138,6 +168,47 @@ describe('spc plan', () => {
     expect(json).toMatchObject({ ...planOf(sweep, trials), cached: { bases: 1, trials: 1 }, toRun: { bases: 4, trials: 19 } });
     expect(json['list']).toHaveLength(20);
     expect((json['list'] as unknown[])[0]).toMatchObject({ id: trials[0]?.id, cached: true, seed: 1 });
+  });
+
+  it('spc plan --where chooses trials, in words, lists and JSON alike', async () => {
+    const at = results('where', [base(0)], [trial(0), trial(1, diverged)]);
+    const where = (filter: string, ...more: string[]) => spc('sweeps/quick.yaml', '--results', at, '--where', filter, ...more);
+    expect(await where('seed=1..2,strategy!=retrain')).toContain('chosen: 6 trials on 2 bases, of 20 trials');
+    expect((await where('state=failed', '--list')).split('\n')).toEqual([
+      `${trials[1]?.id}  ${trials[1]?.baseId}  1/0       failed  ${trials[1]?.arm}`,
+      '',
+    ]);
+    const json = JSON.parse(await where('state=missing,seed=1', '--json')) as Record<string, unknown>;
+    expect(json).toMatchObject({
+      version: 1,
+      seeds: [1],
+      trials: 2,
+      bases: 1,
+      cached: { bases: 1, trials: 0, failed: 0 },
+      toRun: { bases: 0, trials: 2 },
+    });
+  });
+
+  it('spc plan --where that chooses nothing says what there is; exit code 5, nothing on stdout', async () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    expect(await spc('sweeps/quick.yaml', '--results', folder, '--where', 'state=ok')).toBe('');
+    expect([process.exitCode, said.mock.calls.flat().join('')]).toEqual([
+      5,
+      'plan sweeps/quick.yaml: state=ok: no trial meets it; state is missing\n',
+    ]);
+    await expect(spc('sweeps/quick.yaml', '--where', 'sed=1')).rejects.toThrow('expected a field of a trial, got sed; did you mean seed?');
+  });
+
+  it('spc plan --json has the estimate, and its threads', async () => {
+    const at = results('estimate', [base(0)], []);
+    writeFileSync(
+      join(at, 'quick', 'provenance.jsonl'),
+      `${JSON.stringify({ id: bases[0]?.id, ok: true, attempt: 1, wallMs: 1000, phasesMs: { train: 900 } })}\n`,
+    );
+    const json = JSON.parse(await spc('sweeps/quick.yaml', '--results', at, '--threads', '2', '--json')) as { estimate: Estimate };
+    expect(json.estimate).toMatchObject({ threads: 2, coreMs: { low: 4000, median: 4000, high: 4000 }, wallMs: { median: 2000 } });
+    expect(json.estimate.classes[0]).toMatchObject({ kind: 'base', strategy: null, jobs: 4, records: 1 });
+    expect(json.estimate.from).toEqual([join(at, 'quick')]);
   });
 
   it('spc plan --check exits with 6 while there is work left, and with 0 when there is none', async () => {

@@ -1,0 +1,12 @@
+export const WIDTH = 80;
+
+/** Words of `text` in lines of at most 80 columns; a longer word has a line of its own. */
+export function wrap(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= WIDTH) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
