@@ -4,7 +4,9 @@ import { main, withExamples } from './main.ts';
 import { planCommand } from './plan.ts';
 import { rerunCommand } from './rerun.ts';
 import { runCommand } from './run.ts';
+import { schemaCommand } from './schema.ts';
 import { tableCommand } from './table.ts';
+import { whyCommand } from './why.ts';
 
 // Nobody reads on: `spc table x | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,6 +18,7 @@ await main(process.argv.slice(2), [
   withExamples(planCommand, {
     'plan sweeps/quick.yaml': 'arms, seeds, trials, and what is there already',
     'plan sweeps/quick.yaml seeds=10 --list': 'every trial',
+    'plan sweeps/quick.yaml --where state=missing --json': 'what is left, for programs',
   }),
   runCommand(),
   withExamples(tableCommand, { 'table quick': 'the tables of results/quick', 'table quick --json': 'full precision, for programs' }),
@@ -24,4 +27,9 @@ await main(process.argv.slice(2), [
     'export 3f0a --results quick --to json --out policy.json': 'a stored policy, by the beginning of its digest',
     'export policy.json --to safetensors --out policy.safetensors': 'and back, to the same bytes',
   }),
+  withExamples(whyCommand, {
+    'why results/quick 3fk2': 'a trial of a results folder, by the beginning of its id',
+    'why sweeps/quick.yaml strategy=tsf,seed=3 correct.steps=1000': 'which field would make it new',
+  }),
+  withExamples(schemaCommand, { 'schema > sweep.schema.json': 'for an editor that completes and checks YAML' }),
 ]);

@@ -12,7 +12,8 @@ import { readFrozen } from '../coordinator/freeze.ts';
 import { parseSweepText } from '../coordinator/load.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
 import { readRows } from '../coordinator/store.ts';
-import { explainEmpty, parseWhere, type Subject } from '../coordinator/where.ts';
+import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinator/where.ts';
+import { labelOf } from '../coordinator/why.ts';
 import { makeEngine } from '../math/engines/index.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { numerics } from '../worker/numerics.ts';
@@ -24,6 +25,30 @@ interface RerunArguments {
   readonly where: string;
   readonly 'trials-only': boolean;
   readonly threads: number;
+  readonly json: boolean;
+}
+
+/** What `--json` gives: every chosen trial, in the order of its rows. */
+interface RerunJson {
+  readonly version: 1;
+  readonly folder: string;
+  readonly identical: number;
+  readonly differs: number;
+  readonly skipped: number;
+  readonly unread: number;
+  readonly trials: readonly Outcome[];
+}
+
+interface Outcome {
+  readonly id: string;
+  readonly scenario: string;
+  readonly strategy: string;
+  readonly seed: number;
+  readonly correctionSeed: number;
+  /** `skipped`: the stored row is no finding but a crash or a limit; `unread`: its base's stored policy could not be read. */
+  readonly outcome: 'identical' | 'differs' | 'skipped' | 'unread';
+  /** Where the two first parted. */
+  readonly divergence?: Divergence;
 }
 
 const EXIT = { identical: 0, unread: 1, differs: 4, empty: 5 } as const;
@@ -42,13 +67,13 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const folder = resultsFolder(args.results);
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
   const scenarios = await scenarioNames(folder, warn);
-  const chosen: { readonly row: TrialRow; readonly text: string; readonly name: string }[] = [];
+  const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject }[] = [];
   const subjects: Subject[] = [];
   for await (const { row, text } of readRows(folder, 'trial')) {
     const { id, spec } = row;
     const subject: Subject = { id, spec, scenario: scenarios.get(id) ?? spec.base.environment, state: row.ok ? 'ok' : 'failed' };
     if (terms.every((term) => term.matches(subject))) {
-      chosen.push({ row, text, name: `${id}  ${subject.scenario} ${spec.strategy} seed ${spec.base.seed}/${spec.correctionSeed}` });
+      chosen.push({ row, text, subject });
     } else if (chosen.length === 0) {
       subjects.push(subject);
     }
@@ -82,37 +107,40 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     return (await pool.run(job, base.policy)).row as TrialRow;
   }
 
-  const counts = { identical: 0, differs: 0, skipped: 0, unread: 0 };
+  const outcomes: Outcome[] = [];
+  const count = (what: Outcome['outcome']): number => outcomes.filter(({ outcome }) => outcome === what).length;
+  const print = (text: string): void => void (args.json || process.stdout.write(text));
   try {
     // All at once: the pool holds back what has no thread. Printed in the order of the rows.
-    const works = chosen.map(async ({ row, text, name }) => {
-      if (!row.ok && isTransient(row.failure)) return { name, skipped: row.failure.message };
+    const works = chosen.map(async ({ row, text, subject }) => {
+      if (!row.ok && isTransient(row.failure)) return { subject, skipped: row.failure.message };
       const base = await baseOf(row).catch((error: unknown) => {
         if (error instanceof HostError && args['trials-only']) return error; // its file: the other bases have theirs
         throw error;
       });
-      if (base instanceof HostError) return { name, unread: base.message };
+      if (base instanceof HostError) return { subject, unread: base.message };
       const trial = await again(row, base);
       const same = base.divergence === null && canonicalJson(trial) === text;
-      return { name, divergence: same ? null : (base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial))) };
+      return { subject, divergence: same ? null : (base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial))) };
     });
     for (const work of works) work.catch(() => {}); // awaited below, in order
     for (const work of works) {
-      const { name, skipped, unread, divergence } = await work;
+      const { subject, skipped, unread, divergence } = await work;
+      const { id, scenario, spec } = subject;
+      const trial = { id, scenario, strategy: spec.strategy, seed: spec.base.seed, correctionSeed: spec.correctionSeed };
       if (unread !== undefined) {
-        counts.unread++;
-        process.stdout.write(`unread     ${name}: ${unread}\n`);
+        outcomes.push({ ...trial, outcome: 'unread' });
+        print(`unread     ${labelOf(subject)}: ${unread}\n`);
       } else if (skipped !== undefined) {
-        counts.skipped++;
-        process.stdout.write(`skipped    ${name}: the stored row is no finding (${skipped})\n`);
+        outcomes.push({ ...trial, outcome: 'skipped' });
+        print(`skipped    ${labelOf(subject)}: the stored row is no finding (${skipped})\n`);
       } else if (divergence) {
-        counts.differs++;
-        process.stdout.write(
-          `differs    ${name}\n  first at ${divergence.where}\n    stored ${divergence.stored}\n    again  ${divergence.again}\n`,
-        );
+        outcomes.push({ ...trial, outcome: 'differs', divergence });
+        const { where, stored, again } = divergence;
+        print(`differs    ${labelOf(subject)}\n  first at ${where}\n    stored ${stored}\n    again  ${again}\n`);
       } else {
-        counts.identical++;
-        process.stdout.write(`identical  ${name}\n`);
+        outcomes.push({ ...trial, outcome: 'identical' });
+        print(`identical  ${labelOf(subject)}\n`);
       }
     }
   } catch (error) {
@@ -123,10 +151,14 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     interrupt.end();
     pool.stop();
   }
-  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
-  const unread = counts.unread > 0 ? `, ${counts.unread} without a readable base` : '';
-  process.stdout.write(`${counts.identical} of ${chosen.length} identical, ${counts.differs} differ${skipped}${unread}\n`);
-  process.exitCode = counts.differs > 0 ? EXIT.differs : counts.unread > 0 ? EXIT.unread : EXIT.identical;
+  const [identical, differs, skipped, unread] = [count('identical'), count('differs'), count('skipped'), count('unread')];
+  const rest = `${skipped > 0 ? `, ${skipped} skipped` : ''}${unread > 0 ? `, ${unread} without a readable base` : ''}`;
+  print(`${identical} of ${chosen.length} identical, ${differs} differ${rest}\n`);
+  if (args.json) {
+    const whole: RerunJson = { version: 1, folder, identical, differs, skipped, unread, trials: outcomes };
+    process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
+  }
+  process.exitCode = differs > 0 ? EXIT.differs : unread > 0 ? EXIT.unread : EXIT.identical;
 }
 
 /** The values are the same, the lines are not: somebody wrote them otherwise. */
@@ -174,10 +206,9 @@ export const rerunCommand = (injected: Injected = {}): CommandModule<object, Rer
         describe: 'start from the stored policies of the bases, do not train them again',
       })
       .option('threads', threadsOption)
+      .option('json', { type: 'boolean', default: false, describe: 'one object at the end, for programs' })
       .example('$0 rerun results/quick --where "strategy=tsf,seed=1..3"', 'three seeds of an arm, from scratch')
       .example('$0 rerun results/quick --where "id=3fk2" --trials-only', 'one trial, from its stored base')
-      .epilogue(
-        'Fields: scenario, environment, strategy, seed, correctionSeed, state (ok or failed), id (any beginning), correct.x, ppo.x, evaluate.x. Exit codes: 0 identical, 4 some differ, 5 nothing selected.',
-      ),
+      .epilogue(`${WHERE_HELP} Exit codes: 0 identical, 4 some differ, 5 nothing selected.`),
   handler: (args) => rerun(args, injected),
 });

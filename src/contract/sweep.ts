@@ -78,7 +78,7 @@ const fileSchema = sweepSchema.extend({ scenarios: z.unknown().optional() });
 /** For editors that complete and check as one types. */
 export const sweepJsonSchema = (): object => ({
   title: 'A sweep of safe policy correction',
-  ...z.toJSONSchema(sweepSchema, { io: 'input', unrepresentable: 'any' }),
+  ...z.toJSONSchema(sweepSchema, { io: 'input', unrepresentable: 'any', reused: 'ref' }),
 });
 
 /** What a human writes. */

@@ -9,6 +9,7 @@ type Make = (injected: Injected) => Command;
 const spc = await load<{ main: typeof main }>('main.js');
 const { exportCommand } = await load<{ exportCommand: Command }>('export.js');
 const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
+const { whyCommand } = await load<{ whyCommand: Command }>('why.js');
 
 /** The compiled command line, called in this process: half a second sooner than `spc`. */
 export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pick<SpcOptions, 'jobs'> = {}): Promise<Left> {
@@ -22,7 +23,7 @@ export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pi
     }) as typeof process.stdout.write;
   }
   try {
-    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule }), exportCommand]);
+    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule }), exportCommand, whyCommand]);
     return { code: Number(process.exitCode ?? 0), signal: null, ...said };
   } finally {
     process.exitCode = undefined;

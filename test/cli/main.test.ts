@@ -6,6 +6,7 @@ import { runCommand } from '../../src/cli/run.ts';
 import { tableCommand } from '../../src/cli/table.ts';
 import { ConfigError } from '../../src/contract/errors.ts';
 import { HostError } from '../../src/contract/host.ts';
+import { sweepJsonSchema } from '../../src/contract/sweep.ts';
 import { spc } from './spc.ts';
 
 let stdout: string;
@@ -99,5 +100,24 @@ describe('spc', () => {
       stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
       stderr: '',
     });
+  });
+
+  it.each([
+    ['plan', 'sweeps/quick.yaml'],
+    ['schema'],
+    ['why', 'sweeps/quick.yaml', 'strategy=tsf,seed=1'],
+    ['why', 'sweeps/quick.yaml', 'zzz'],
+  ])('prints no colour and no animation, even when colour is asked for: %s %s', async (...args) => {
+    vi.restoreAllMocks();
+    const left = await spc(args, { jobs: 'real', cwd: process.cwd(), env: { FORCE_COLOR: '1', NO_COLOR: '' } });
+    const said = left.stdout + left.stderr;
+    expect([said.includes('\u001b'), said.includes('\r')]).toEqual([false, false]);
+    expect([left.code, left.code === 0 ? left.stderr : left.stdout]).toEqual([args.includes('zzz') ? 5 : 0, '']);
+  });
+
+  it('schema prints JSON Schema', async () => {
+    vi.restoreAllMocks();
+    const { stdout } = await spc(['schema'], { jobs: 'real' });
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(sweepJsonSchema())));
   });
 });

@@ -70,6 +70,18 @@ describe('spc rerun RESULTS --where FILTER', () => {
     );
   });
 
+  it('--json is one object, and nothing else; the exit code is the same', async () => {
+    const edit = (line: string): string => (line.includes('"seed":1}') ? line.replace(/"fe":[^,]*/, '"fe":7') : line);
+    const left = await tampered('trials.jsonl', edit, () => rerun('strategy=tsf,seed=1..2', '--json'));
+    expect([left.code, left.stderr]).toEqual([4, '']);
+    const json = JSON.parse(left.stdout) as { trials: object[] };
+    expect(json).toMatchObject({ version: 1, folder: sweep.folder, identical: 1, differs: 1, skipped: 0, unread: 0 });
+    expect(json.trials).toMatchObject([
+      { scenario: 'cartpole/angle', strategy: 'tsf', seed: 1, outcome: 'differs', divergence: { where: 'result.fe', stored: '7' } },
+      { strategy: 'tsf', seed: 2, correctionSeed: 0, outcome: 'identical' },
+    ]);
+  });
+
   it('blames the base when the base parted, and not with --trials-only', async () => {
     const edit = (line: string): string => line.replace(/"gradientSteps":100/, '"gradientSteps":99');
     const [whole, trials] = await tampered('bases.jsonl', edit, async () => [

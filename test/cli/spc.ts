@@ -64,6 +64,7 @@ export function scratch(change: { seeds?: number; strategies?: string; more?: st
   return {
     root,
     file,
+    results,
     folder,
     run: ['run', file, '--results', results],
     lines,

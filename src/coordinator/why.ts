@@ -1,0 +1,206 @@
+import { ConfigError } from '../contract/errors.ts';
+import { canonicalJson, type Json } from '../contract/ids.ts';
+import { isTransient } from '../contract/job.ts';
+import { nearest } from '../contract/problems.ts';
+import type { BaseRow, TrialRow } from '../contract/rows.ts';
+import { SCENARIOS } from '../contract/scenarios.ts';
+import type { TrialSpec } from '../contract/spec.ts';
+import type { PlannedTrial } from './expand.ts';
+import { readRows } from './store.ts';
+import { explainEmpty, parseWhere, type Subject } from './where.ts';
+
+/** A trial that is wanted, has a row, or both. */
+export interface Candidate extends Subject {
+  readonly baseId: string;
+  readonly wanted: boolean;
+  readonly row: Extract<TrialRow, { ok: false }>['failure'] | 'ok' | null;
+}
+
+/** A field in which a spec differs from the one it is compared with; null: it has no such field. */
+export interface Difference {
+  readonly field: string;
+  readonly from: Json;
+  readonly to: Json;
+}
+
+export interface Why {
+  readonly id: string;
+  readonly scenario: string;
+  readonly strategy: string;
+  readonly seed: number;
+  readonly correctionSeed: number;
+  /** Whether the sweep asks for it. */
+  readonly wanted: boolean;
+  /** `again`: it crashed or met a limit, and runs again; `waiting`: for its base; `refused`: its base failed, so it will not run. */
+  readonly state: 'cached' | 'failed' | 'again' | 'missing' | 'waiting' | 'refused';
+  readonly base: { readonly id: string; readonly state: 'ok' | 'failed' | 'missing' };
+  readonly reason: string;
+  /** Of what has no row: the row that differs from it in the fewest fields. Of a row that nobody wants: the wanted trial that does. */
+  readonly nearest: { readonly id: string; readonly differences: readonly Difference[] } | null;
+}
+
+/** What a results folder has, without the numbers; rows pass through. */
+export async function readCandidates(
+  folder: string,
+  planned: readonly PlannedTrial[],
+): Promise<{ readonly candidates: readonly Candidate[]; readonly bases: ReadonlyMap<string, BaseRow> }> {
+  const wanted = new Map(planned.map((trial) => [trial.id, trial]));
+  const names = scenarioNames(planned);
+  const bases = new Map<string, BaseRow>();
+  for await (const { row } of readRows(folder, 'base')) bases.set(row.id, row);
+  const rows = new Map<string, Candidate>();
+  for await (const { row } of readRows(folder, 'trial')) {
+    const { id, base: baseId, spec } = row;
+    const state = row.ok ? 'ok' : runsAgain(row) || runsAgain(bases.get(baseId)) ? 'missing' : 'failed';
+    const scenario = wanted.get(id)?.scenario ?? names.get(placeOf(spec)) ?? spec.base.environment;
+    rows.set(id, { ...{ id, baseId, spec, scenario, state, wanted: wanted.has(id) }, row: row.ok ? 'ok' : row.failure });
+  }
+  const missing = planned.flatMap(({ id, baseId, spec, scenario }): Candidate[] =>
+    rows.has(id) ? [] : [{ id, baseId, spec, scenario, state: 'missing', wanted: true, row: null }],
+  );
+  return { candidates: [...rows.values(), ...missing], bases };
+}
+
+/** Names are labels, and no row has them: a row that nobody asks for is called as what is asked for in the same place. */
+function scenarioNames(planned: readonly PlannedTrial[]): ReadonlyMap<string, string> {
+  const builtIn = Object.entries(SCENARIOS).map(
+    ([name, { environment, options, rules }]) => [canonicalJson([environment, options, rules]), name] as const,
+  );
+  const arms = new Map(planned.map((trial) => [trial.arm, trial]));
+  return new Map([...builtIn, ...[...arms.values()].map(({ spec, scenario }) => [placeOf(spec), scenario] as const)]);
+}
+const placeOf = ({ base, rules }: TrialSpec): string => canonicalJson([base.environment, base.options, rules]);
+
+const runsAgain = (row: BaseRow | TrialRow | undefined): boolean => row !== undefined && !row.ok && isTransient(row.failure);
+
+/** `4f3k2m7q...  cartpole/angle tsf seed 3/0`. */
+export const labelOf = ({ id, scenario, spec }: Subject): string =>
+  `${id}  ${scenario} ${spec.strategy} seed ${spec.base.seed}/${spec.correctionSeed}`;
+
+const SHOWN = 20;
+
+/**
+ * The one trial that a beginning of an id, or a filter, chooses. Throws ConfigError where several do, with a list of them.
+ * Where none does: what could have been meant.
+ */
+export function choose(given: string, candidates: readonly Candidate[]): Candidate | string {
+  const terms = given.includes('=') ? parseWhere(given) : null;
+  const prefix = given.trim().toLowerCase();
+  const found = candidates.filter((candidate) =>
+    terms ? terms.every((term) => term.matches(candidate)) : prefix !== '' && candidate.id.startsWith(prefix),
+  );
+  // A filter speaks of what the sweep asks for, if it can; an id says itself which it means.
+  const asked = terms ? found.filter(({ wanted }) => wanted) : [];
+  const chosen = asked.length > 0 ? asked : found;
+  const [first, second] = chosen;
+  if (first && (!second || first.id === prefix)) return first;
+  if (first) {
+    const shown = chosen.slice(0, SHOWN).map((candidate) => `  ${labelOf(candidate)}`);
+    const more = chosen.length > SHOWN ? [`  ... and ${chosen.length - SHOWN} more`] : [];
+    const remedy = terms ? 'narrow the filter' : 'write more of the id';
+    throw new ConfigError([`${given}: expected one trial, got ${chosen.length}; ${remedy}`, ...shown, ...more].join('\n'));
+  }
+  if (terms) return explainEmpty(terms, candidates, 'trial');
+  const trial = candidates.find(({ baseId }) => prefix !== '' && baseId.startsWith(prefix));
+  if (trial) return `${given}: no trial has such an id; it is that of a base, of ${labelOf(trial)} among others`;
+  const meant = nearestId(prefix, candidates);
+  return `${given}: no trial has an id that begins so${meant ? `; nearest is ${labelOf(meant)}` : ', there is none at all'}`;
+}
+
+/** By edits of the same number of letters, else by the longest common beginning. */
+function nearestId(prefix: string, candidates: readonly Candidate[]): Candidate | undefined {
+  const cut = new Map(candidates.toReversed().map((candidate) => [candidate.id.slice(0, prefix.length), candidate]));
+  const meant = nearest(prefix, [...cut.keys()]);
+  if (meant !== undefined) return cut.get(meant);
+  const common = ({ id }: Candidate): number => {
+    const at = [...prefix].findIndex((letter, i) => id[i] !== letter);
+    return at < 0 ? prefix.length : at;
+  };
+  return candidates.reduce<Candidate | undefined>((best, one) => (best && common(best) >= common(one) ? best : one), undefined);
+}
+
+/** Why a trial is cached, or not: its row, its base, and what is nearest to it. */
+export function explain(trial: Candidate, candidates: readonly Candidate[], bases: ReadonlyMap<string, BaseRow>, folder: string): Why {
+  const { id, scenario, spec, wanted } = trial;
+  const base = stateOf(bases.get(trial.baseId));
+  const { state, reason } = verdict(trial, base, bases.get(trial.baseId), folder);
+  const others = candidates.filter((other) => other.id !== id && (wanted ? other.row !== null : other.wanted));
+  const compare = trial.row === null || !wanted;
+  return {
+    ...{ id, scenario, strategy: spec.strategy, seed: spec.base.seed, correctionSeed: spec.correctionSeed, wanted, state },
+    base: { id: trial.baseId, state: base },
+    reason: wanted ? reason : `${reason}; no trial of the sweep asks for it`,
+    nearest: compare ? nearestTrial(trial, others, wanted) : null,
+  };
+}
+
+function stateOf(row: BaseRow | undefined): Why['base']['state'] {
+  if (row === undefined || runsAgain(row)) return 'missing';
+  return row.ok ? 'ok' : 'failed';
+}
+
+function verdict(
+  { row, baseId, wanted, state }: Candidate,
+  base: Why['base']['state'],
+  baseRow: BaseRow | undefined,
+  folder: string,
+): Pick<Why, 'state' | 'reason'> {
+  if (row === 'ok') return { state: 'cached', reason: `its row is in ${folder}/trials.jsonl` };
+  if (row !== null) {
+    const said = `${row.kind}: ${row.message.split('\n', 1)[0]}`;
+    if (state === 'missing') return { state: 'again', reason: `${said}; the next run tries it again` };
+    return { state: 'failed', reason: `${said}; it would fail the same way again, so run leaves it` };
+  }
+  if (!wanted) return { state: 'missing', reason: 'it has no row' };
+  if (base === 'failed' && baseRow && !baseRow.ok)
+    return {
+      state: 'refused',
+      reason: `its base ${baseId} failed (${baseRow.failure.kind}: ${baseRow.failure.message.split('\n', 1)[0]})`,
+    };
+  if (base === 'missing') return { state: 'waiting', reason: `it has no row, and waits for its base ${baseId}, which has none either` };
+  return { state: 'missing', reason: `it has no row; its base ${baseId} is there, so it can run` };
+}
+
+/** Every field of a spec by the name that a filter gives it. */
+function fieldsOf(spec: TrialSpec): Map<string, Json> {
+  const { base, correctionSeed, ...rest } = spec;
+  const { seed, ppo, ...world } = base;
+  const fields = new Map<string, Json>();
+  flatten({ ...world, ppo, seed, correctionSeed, ...rest }, '', fields);
+  return fields;
+}
+
+/** Mappings, and lists of mappings, field by field; any other list is one value. */
+function flatten(value: unknown, path: string, into: Map<string, Json>): void {
+  const deep = (inside: unknown): inside is object => typeof inside === 'object' && inside !== null;
+  if (!deep(value) || Object.keys(value).length === 0 || (Array.isArray(value) && !value.some(deep))) {
+    into.set(path, value as Json);
+    return;
+  }
+  for (const [key, inside] of Object.entries(value))
+    flatten(inside, Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`, into);
+}
+
+/** The fields in which two specs differ. */
+export function differences(from: TrialSpec, to: TrialSpec): Difference[] {
+  return between(fieldsOf(from), fieldsOf(to));
+}
+
+function between(from: ReadonlyMap<string, Json>, to: ReadonlyMap<string, Json>): Difference[] {
+  return [...new Set([...from.keys(), ...to.keys()])].flatMap((field): Difference[] => {
+    const [a = null, b = null] = [from.get(field), to.get(field)];
+    return a === b || (from.has(field) === to.has(field) && canonicalJson(a) === canonicalJson(b)) ? [] : [{ field, from: a, to: b }];
+  });
+}
+
+/** The one with the fewest differing fields, the first of several. `towards`: from the other one to this trial. */
+function nearestTrial(trial: Candidate, others: readonly Candidate[], towards: boolean): Why['nearest'] {
+  const mine = fieldsOf(trial.spec);
+  let best: { id: string; differences: readonly Difference[] } | null = null;
+  for (const { id, spec } of others) {
+    const theirs = fieldsOf(spec);
+    const found = towards ? between(theirs, mine) : between(mine, theirs);
+    if (best === null || found.length < best.differences.length) best = { id, differences: found };
+  }
+  return best;
+}
