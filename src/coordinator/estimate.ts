@@ -75,16 +75,17 @@ interface Work {
   readonly units: number;
 }
 
-/** `train` grows with the timesteps; `correct` with the steps of a strategy that counts them, and with the timesteps of one that trains anew. */
+/** `train` grows with the timesteps; `correct` with the steps or timesteps that a strategy asks for, and with those of the base where it trains anew. */
 function workOf(spec: BaseSpec | TrialSpec): Work {
   if (!('base' in spec)) {
     const { environment, engine, ppo } = spec;
     return { kind: 'base', environment, engine, strategy: null, units: ppo.totalTimesteps };
   }
   const { environment, engine, ppo } = spec.base;
-  const { steps } = spec.correct;
+  const { steps, timesteps } = spec.correct;
   const anew = strategyPreset(spec.strategy).needs === 'environment' ? ppo.totalTimesteps : 1;
-  return { kind: 'trial', environment, engine, strategy: spec.strategy, units: typeof steps === 'number' ? steps : anew };
+  const units = [steps, timesteps].find((amount) => typeof amount === 'number') ?? anew;
+  return { kind: 'trial', environment, engine, strategy: spec.strategy, units };
 }
 
 const classOf = ({ kind, environment, engine, strategy }: Work): string => `${kind} ${engine} ${environment} ${strategy}`;

@@ -31,6 +31,15 @@ describe('spc run FILE', () => {
     expect(sweep.lines('provenance.jsonl')).toHaveLength(12);
   });
 
+  it('gives every job the limits of the file; what met one is tried again by the next run', async () => {
+    const other = scratch({ seeds: 1, strategies: 'none' });
+    const limited = await inProcess([...other.run, 'limits.wall=0.03s'], { jobs: 'slow' });
+    expect(limited.code).toBe(1);
+    expect(rows(other.lines('bases.jsonl'))[0]).toMatchObject({ ok: false, failure: { kind: 'limit', message: 'wall: more than 0.03 s' } });
+    const again = await inProcess(other.run, { jobs: 'slow' });
+    expect([again.code, rows(other.lines('trials.jsonl'))[0]?.['ok']]).toEqual([0, true]);
+  });
+
   it('gives the same bytes with one thread, in another working directory', async () => {
     const other = scratch();
     const left = await spc([...other.run, '--threads', '1', '--quiet'], { cwd: '/' });
