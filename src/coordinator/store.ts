@@ -144,21 +144,30 @@ export async function* readRows(folder: string, kind: Kind): AsyncGenerator<Stor
 
 function parseRow(text: string, kind: Kind, where: string): Row {
   const value = parseObject(text);
-  const isRow =
-    value !== null &&
-    typeof value['id'] === 'string' &&
-    typeof value['spec'] === 'object' &&
-    typeof (value['ok'] === true ? value['result'] : value['failure']) === 'object' &&
-    (kind === 'base' || typeof value['base'] === 'string');
-  if (isRow) return value as unknown as Row;
+  if (value !== null && isRow(value, kind)) return value as unknown as Row;
   const got = text.length > 60 ? `${JSON.stringify(text.slice(0, 60))}...` : JSON.stringify(text);
   throw new ConfigError(`${where}: expected the row of a ${kind}, got ${got}; delete the line, and the next run computes its row anew`);
 }
 
-function parseObject(text: string): Record<string, unknown> | null {
+type Fields = Readonly<Record<string, unknown>>;
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Whether a line has what makes it a row, down to the objects that readers look into; the numbers in them are believed. */
+function isRow(value: Fields, kind: Kind): boolean {
+  const { id, ok, base, spec, result, failure } = value;
+  if (typeof id !== 'string' || typeof ok !== 'boolean' || (kind === 'trial' && typeof base !== 'string')) return false;
+  const its = kind === 'base' || !isFields(spec) ? spec : spec['base'];
+  if (!isFields(its) || typeof its['seed'] !== 'number' || typeof its['environment'] !== 'string') return false;
+  if (!ok) return isFields(failure) && typeof failure['kind'] === 'string' && typeof failure['message'] === 'string';
+  if (!isFields(result) || typeof result['policy'] !== 'string' || !Array.isArray(result['trace'])) return false;
+  const parts = kind === 'base' ? ['greedy', 'sampled', 'random', 'returns'] : ['greedy', 'sampled', 'cost', 'acceptance'];
+  return parts.every((part) => isFields(result[part])) && (kind === 'base' || typeof result['forgetSet'] === 'string');
+}
+
+function parseObject(text: string): Fields | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' ? (value as Record<string, unknown> | null) : null;
+    return isFields(value) ? value : null;
   } catch {
     return null;
   }

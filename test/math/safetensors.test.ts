@@ -42,6 +42,56 @@ describe('decodeTensors(…)', () => {
     expect(() => decodeTensors(Uint8Array.from(text, (c) => c.charCodeAt(0)))).toThrow('expected tensor w to be 32 bytes, got 24');
   });
 
+  /** A file whose header says this, before 24 bytes of data. */
+  const lying = (header: unknown): Uint8Array => {
+    const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
+    const bytes = new Uint8Array(8 + text.length + 24);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+    bytes.set(text, 8);
+    return bytes;
+  };
+
+  it.each<[string, unknown, string]>([
+    ['ends behind the file', { dtype: 'F32', shape: [7], data_offsets: [0, 28] }, 'the file is truncated'],
+    ['begins behind the file', { dtype: 'F32', shape: [1], data_offsets: [28, 32] }, 'the file is truncated'],
+    ['ends before it begins', { dtype: 'F32', shape: [1], data_offsets: [8, 4] }, 'to have dtype, shape and data_offsets'],
+    ['begins before the data', { dtype: 'F32', shape: [1], data_offsets: [-4, 0] }, 'to have dtype, shape and data_offsets'],
+    ['has more numbers than bytes', { dtype: 'F32', shape: [2, 1e15], data_offsets: [0, 24] }, 'to be 8000000000000000 bytes, got 24'],
+    ['has a shape beyond all numbers', { dtype: 'F32', shape: [1e15, 1e15, 1e15], data_offsets: [0, 24] }, 'bytes, got 24'],
+    ['has half a dimension', { dtype: 'F32', shape: [1.5], data_offsets: [0, 6] }, 'to have dtype, shape and data_offsets'],
+    ['has a dimension below zero', { dtype: 'F32', shape: [-6, -1], data_offsets: [0, 24] }, 'to have dtype, shape and data_offsets'],
+    ['is of a type of objects', { dtype: 'constructor', shape: [1], data_offsets: [0, 4] }, 'to be one of F32, F64, I32, got constructor'],
+    ['is null', null, 'to have dtype, shape and data_offsets'],
+  ])('refuses a tensor that %s', (_what, entry, message) => {
+    const decode = (): unknown => decodeTensors(lying({ w: entry }));
+    expect(decode).toThrow(RangeError);
+    expect(decode).toThrow(message);
+  });
+
+  it('gives whole tensors or a RangeError whatever a header says of sizes and places', () => {
+    const number = fc.oneof(fc.integer({ min: -8, max: 40 }), fc.constantFrom(2 ** 31, 2 ** 32, 2 ** 53, 1e300, 0.5, null));
+    const entry = fc.record({
+      dtype: fc.constantFrom('F32', 'F64', 'I32', 'F16', '__proto__'),
+      shape: fc.array(number, { maxLength: 3 }),
+      data_offsets: fc.array(number, { minLength: 1, maxLength: 3 }),
+    });
+    const seen = new Set<boolean>();
+    fc.assert(
+      fc.property(fc.dictionary(fc.oneof(fc.string(), fc.constant('__proto__')), entry, { maxKeys: 2 }), fc.boolean(), (header, whole) => {
+        try {
+          const { tensors } = decodeTensors(lying(whole ? { w: { dtype: 'I32', shape: [3], data_offsets: [12, 24] }, ...header } : header));
+          for (const { shape, data } of Object.values(tensors)) expect(data.length).toBe(shape.reduce((n, d) => n * d, 1));
+          seen.add(true);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+          seen.add(false);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(seen.size).toBe(2); // both happen
+  });
+
   it('gives a value or a RangeError for any bytes', () => {
     const mutated = fc.tuple(fc.nat(sample.length - 1), fc.nat(255)).map(([at, byte]) => {
       const copy = sample.slice();
