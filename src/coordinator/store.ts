@@ -142,7 +142,7 @@ export async function* readRows(folder: string, kind: Kind): AsyncGenerator<Stor
   for await (const { text, offset, number } of readLines(path)) yield { row: parseRow(text, kind, `${path}:${number}`), text, offset };
 }
 
-function parseRow(text: string, kind: Kind, where: string): Row {
+export function parseRow(text: string, kind: Kind, where: string): Row {
   const value = parseObject(text);
   if (value !== null && isRow(value, kind)) return value as unknown as Row;
   const got = text.length > 60 ? `${JSON.stringify(text.slice(0, 60))}...` : JSON.stringify(text);
