@@ -21,7 +21,12 @@ await main(process.argv.slice(2), [
     'plan sweeps/quick.yaml --where state=missing --json': 'what is left, for programs',
   }),
   runCommand(),
-  withExamples(tableCommand, { 'table quick': 'the tables of results/quick', 'table quick --json': 'full precision, for programs' }),
+  withExamples(tableCommand, {
+    'table quick': 'the tables of results/quick',
+    'table quick --baseline none --metric fe,rsi': 'differences to the untouched base, seed by seed',
+    'table quick --group-by strategy --format tex': 'averaged over all other axes, for a paper',
+    'table quick --json': 'full precision, for programs',
+  }),
   rerunCommand(),
   withExamples(exportCommand, {
     'export 3f0a --results quick --to json --out policy.json': 'a stored policy, by the beginning of its digest',

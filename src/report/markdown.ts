@@ -1,43 +1,39 @@
-import { cellText, LEGEND, overridesText, superscripts } from './cells.ts';
-import { METRICS, type Metric, metricName } from './metrics.ts';
-import { type Report, type Row, type ScenarioTable, strangersText } from './report.ts';
-import { titleText } from './terminal.ts';
+import { type CellText, glossary, legend, type Sheet, superscripts, titleText } from './cells.ts';
+import { type Report, type ScenarioTable, strangersText } from './report.ts';
+import { linesOf, type Page, pagesOf, unfinishedPage } from './sheets.ts';
 
-const GLOSSARY =
-  'FE: forget effectiveness, 1 - area under p̄(u)/p̄(0) over the correction; final FE: the same at its end; worst case: largest π(T|s) over samples of the region; closed loop: P(a in T(s) | s in the region), sampled actions; RSI: retain stability, greedy; failed: seeds with a trial without numbers. The last three columns are shares of what training the base took: recording and correcting, measurements excluded.';
-
-/** GitHub-flavoured Markdown: one table per scenario, and below it what the numbers are. */
-export function markdownReport(report: Report): string {
-  const tables = report.tables.map(markdownTable);
-  return `${[`# ${plain(report.sweep)}`, ...tables, ...strangersText(report), LEGEND, GLOSSARY].join('\n\n')}\n`;
+/** GitHub-flavoured Markdown: the tables of each scenario, and below them what the numbers are. */
+export function markdownReport(report: Report, sheet: Sheet = 'summary'): string {
+  const title = `# ${plain(report.sweep)}`;
+  if (sheet === 'unfinished') {
+    const page = unfinishedPage(report);
+    return join([title, page.rows.length > 0 ? pageText(page) : 'Every trial has numbers.']);
+  }
+  const said = [...strangersText(report), legend(report, sheet).map(plain).join('  \n'), `${plain(glossary(report))}.`];
+  return join([title, ...report.tables.flatMap((table) => tableText(report, table, sheet)), ...said]);
 }
 
-function markdownTable(table: ScenarioTable): string {
-  const header = ['strategy', 'n', 'failed', ...METRICS.map((m) => `${metricName(m)} (${m.unit})`)];
-  const rule = [':--', ...header.slice(1).map(() => '--:')];
-  const lines = [header, rule, ...table.rows.map(cellsOf)].map((cells) => `| ${cells.join(' | ')} |`);
+const join = (paragraphs: readonly string[]): string => `${paragraphs.join('\n\n')}\n`;
+
+function tableText(report: Report, table: ScenarioTable, sheet: Sheet): string[] {
+  const pages = pagesOf(report, table, sheet).map((page, i) => (i === 0 ? pageText(page) : `${plain(page.caption)}:\n\n${pageText(page)}`));
   const notes = table.notes.map((note, i) => `${superscripts([i + 1])} ${plain(note)}`);
-  return [`## ${plain(table.scenario)}`, `${titleText(table)}.`, lines.join('\n'), ...(notes.length > 0 ? [notes.join('  \n')] : [])].join(
-    '\n\n',
-  );
+  return [
+    `## ${plain(table.scenario)}`,
+    `${plain(titleText(report, table))}.`,
+    ...pages,
+    ...(notes.length > 0 ? [notes.join('  \n')] : []),
+  ];
 }
 
-const cellsOf = (row: Row): string[] => [
-  [row.strategy, overridesText(row.overrides)]
-    .filter((text) => text !== '')
-    .map(plain)
-    .join('<br>'),
-  `${row.n}/${row.asked}${superscripts(row.marks)}`,
-  String(row.failed),
-  ...METRICS.map((metric) => number(row, metric)),
-];
-
-function number(row: Row, { key, decimals }: Metric): string {
-  const cell = row.cells[key];
-  if (!cell) return '';
-  const { mean, std, marks } = cellText(cell, decimals);
-  return `${plain(mean)}${std === '' ? '' : ` ± ${std}`}${marks}`;
+function pageText({ header, rows }: Page): string {
+  const rule = header.map((_, i) => (i === 0 ? ':--' : '--:'));
+  const cells = rows.map((row) => row.map((cell) => linesOf(cell, cellText).join('<br>')));
+  return [header.map(plain), rule, ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
+
+const cellText = ({ mean, std, marks }: CellText): string => `${plain(mean)}${std === '' ? '' : ` ± ${std}`}${superscripts(marks)}`;
 
 /** What Markdown would read as its own. */
-const plain = (text: string): string => text.replace(/[\\`*_<>|[\]]/g, (c) => (c === '<' ? '&lt;' : c === '>' ? '&gt;' : `\\${c}`));
+const plain = (text: string): string =>
+  text.replaceAll('\n', ' ').replace(/[\\`*_<>|[\]]/g, (c) => (c === '<' ? '&lt;' : c === '>' ? '&gt;' : `\\${c}`));

@@ -1,65 +1,24 @@
-import { join } from 'node:path';
-import { ConfigError } from '../contract/errors.ts';
-import type { Failure, Provenance, TrialRow } from '../contract/rows.ts';
-import type { PlannedTrial } from '../coordinator/expand.ts';
-import { readLines } from '../coordinator/lines.ts';
+import type { Failure } from '../contract/rows.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
-import { readRows } from '../coordinator/store.ts';
-import { type BaseCost, type Context, correctionMs, METRICS } from './metrics.ts';
-
-/** What was asked, in the order in which it was asked: all that the tables need of the plan. */
-export type Asked = Pick<PlannedTrial, 'id' | 'baseId' | 'scenario' | 'strategy' | 'overrides' | 'arm' | 'seed' | 'correctionSeed'>;
+import type { Asked } from './asked.ts';
+import { type BaseCost, type Context, correctionMs, isMasked, type Metric } from './metrics.ts';
+import type { FoundTrial, Source, Timed } from './source.ts';
 
 /** What the tables need of one trial; everything else of its row is let go as soon as it is read. */
-export interface TrialRecord extends Asked {
+export interface TrialRecord {
+  readonly trial: Asked;
   readonly state: 'ok' | 'failed' | 'missing';
-  /** By metric key, null where it is not defined. */
+  /** By the keys of the metrics that were asked for, null where one is not defined. */
   readonly values: Readonly<Record<string, number | null>>;
   readonly failure?: Failure;
+  /** Of the base, where there is a row that names it. */
+  readonly base: string;
+  /** A trial without a row waits for its base. */
+  readonly baseIsThere: boolean;
   /** Why its base and scenario were not accepted; empty when they were. */
   readonly notAccepted: readonly string[];
   /** The two halves of its time overhead come from different hosts. */
   readonly mixedHosts: boolean;
-}
-
-/** Where the numbers come from: the files of a results folder, or a test. */
-export interface Source {
-  readonly bases: AsyncIterable<{ readonly id: string; readonly cost: BaseCost | null; readonly failure?: Failure }>;
-  readonly provenance: AsyncIterable<Provenance>;
-  readonly trials: AsyncIterable<TrialRow>;
-}
-
-export function readSource(folder: string): Source {
-  return {
-    bases: (async function* () {
-      for await (const { row } of readRows(folder, 'base'))
-        yield row.ok ? { id: row.id, cost: row.result } : { id: row.id, cost: null, failure: row.failure };
-    })(),
-    provenance: (async function* () {
-      const path = join(folder, 'provenance.jsonl');
-      for await (const { text, number } of readLines(path)) yield parseProvenance(text, `${path}:${number}`);
-    })(),
-    trials: (async function* () {
-      for await (const { row } of readRows(folder, 'trial')) yield row;
-    })(),
-  };
-}
-
-function parseProvenance(text: string, where: string): Provenance {
-  try {
-    const value = JSON.parse(text) as Provenance;
-    if (typeof value.id === 'string' && typeof value.phasesMs === 'object') return value;
-  } catch {
-    // judged below
-  }
-  throw new ConfigError(
-    `${where}: expected a record of provenance, got ${JSON.stringify(text.slice(0, 60))}; delete the line, and the time of its row is unknown`,
-  );
-}
-
-interface Timing {
-  readonly host: string;
-  readonly ms: number | undefined;
 }
 
 const NOTHING = { values: {}, notAccepted: [], mixedHosts: false } as const;
@@ -68,61 +27,62 @@ const NOTHING = { values: {}, notAccepted: [], mixedHosts: false } as const;
 export async function readRecords(
   asked: readonly Asked[],
   source: Source,
+  metrics: readonly Metric[],
 ): Promise<{ readonly records: TrialRecord[]; readonly strangers: number }> {
-  const strategyOf = new Map(asked.map((trial) => [trial.id, trial.strategy]));
   const bases = new Map<string, { cost: BaseCost | null; failure?: Failure }>();
-  for await (const { id, cost, failure } of source.bases) {
-    const counts = cost && { gradientSteps: cost.gradientSteps, environmentSteps: cost.environmentSteps };
-    bases.set(id, { cost: counts, ...(failure && { failure }) });
-  }
+  for await (const batch of source.bases) for (const { id, ...base } of batch) bases.set(id, base);
   // An id may have several lines: of a run that was lost, and of the row that is there. The last counts.
-  const timings = new Map<string, Timing>();
-  for await (const { id, kind, host, phasesMs } of source.provenance) {
-    const { train, identify = 0, correct } = phasesMs;
-    const strategy = strategyOf.get(id);
-    const corrected = correct === undefined || strategy === undefined ? undefined : correctionMs(strategy, identify, correct);
-    timings.set(id, { host, ms: kind === 'base' ? train : corrected });
-  }
+  const timings = new Map<string, Timed>();
+  for await (const batch of source.provenance) for (const record of batch) timings.set(record.id, record);
 
-  const read = new Map<string, Omit<TrialRecord, keyof Asked>>();
+  const ofFailed = metrics.filter((metric) => metric.ofFailed !== undefined);
+  const indexOf = new Map<string, Map<number, number>>();
+  asked.forEach(({ template, seed }, i) => {
+    const ofTemplate = indexOf.get(template) ?? new Map<number, number>();
+    indexOf.set(template, ofTemplate.set(seed, i));
+  });
+  const records = new Array<TrialRecord | undefined>(asked.length).fill(undefined);
   let strangers = 0;
-  for await (const row of source.trials) {
-    const strategy = strategyOf.get(row.id);
-    if (strategy === undefined) {
-      strangers++;
-      continue;
-    }
-    if (!row.ok) {
-      read.set(row.id, { ...NOTHING, state: 'failed', failure: row.failure });
-      continue;
-    }
+  const take = (row: FoundTrial): void => {
+    const i = indexOf.get(row.template)?.get(row.seed);
+    const trial = i === undefined ? undefined : asked[i];
+    if (i === undefined || !trial) strangers++;
+    else records[i] = recordOf(row, trial);
+  };
+  const recordOf = (row: FoundTrial, trial: Asked): TrialRecord => {
+    const { strategy } = trial;
+    const found = { trial, base: row.base, baseIsThere: true };
+    if (!row.ok) return { ...found, ...NOTHING, state: 'failed', values: valuesOfFailed(strategy, ofFailed), failure: row.failure };
     const mine = timings.get(row.id);
     const theirs = timings.get(row.base);
+    const { identify = 0, correct } = mine?.phasesMs ?? {};
+    const spentMs = correct === undefined ? undefined : correctionMs(strategy, identify, correct);
     const base = bases.get(row.base)?.cost ?? undefined;
-    const values = measure({ strategy, result: row.result, base, correctionMs: mine?.ms, trainMs: theirs?.ms });
+    const values = measure(metrics, { strategy, result: row.result, base, correctionMs: spentMs, trainMs: theirs?.phasesMs['train'] });
     const { accepted, reasons } = row.result.acceptance;
-    read.set(row.id, {
-      state: 'ok',
-      values,
-      notAccepted: accepted ? [] : reasons.length > 0 ? reasons : ['no reason given'],
-      mixedHosts: Boolean(values[TIME]) && mine?.host !== theirs?.host,
-    });
-  }
+    const notAccepted = accepted ? [] : reasons.length > 0 ? reasons : ['no reason given'];
+    return { ...found, state: 'ok', values, notAccepted, mixedHosts: Boolean(values[TIME]) && mine?.host !== theirs?.host };
+  };
+  for await (const batch of source.trials) batch.forEach(take);
+  return { records: asked.map((trial, i) => records[i] ?? withoutRow(trial, bases, ofFailed)), strangers };
+}
 
-  const records = asked.map((trial): TrialRecord => {
-    const found = read.get(trial.id);
-    if (found) return { ...trial, ...found };
-    // A trial waits for its base; where that failed, it waits for ever.
-    const failure = bases.get(trial.baseId)?.failure;
-    if (!failure) return { ...trial, ...NOTHING, state: 'missing' };
-    return { ...trial, ...NOTHING, state: 'failed', failure: baseFailed(trial.baseId, failure) };
-  });
-  return { records, strangers };
+/** A trial waits for its base; where that failed, it waits for ever. */
+function withoutRow(trial: Asked, bases: ReadonlyMap<string, { failure?: Failure }>, ofFailed: readonly Metric[]): TrialRecord {
+  const base = trial.baseId;
+  const there = bases.get(base);
+  const found = { trial, base, baseIsThere: there !== undefined, ...NOTHING };
+  if (!there?.failure) return { ...found, state: 'missing' };
+  return { ...found, state: 'failed', values: valuesOfFailed(trial.strategy, ofFailed), failure: baseFailed(base, there.failure) };
 }
 
 const TIME = 'timeOverhead';
 
-function measure(context: Context): Record<string, number | null> {
-  const masked = context.strategy === 'retrain';
-  return Object.fromEntries(METRICS.map(({ key, of, forgetting }) => [key, forgetting && masked ? null : of(context)]));
+function measure(metrics: readonly Metric[], context: Context): Record<string, number | null> {
+  const values: Record<string, number | null> = {};
+  for (const metric of metrics) values[metric.key] = isMasked(context.strategy, metric) ? null : metric.of(context);
+  return values;
 }
+
+const valuesOfFailed = (strategy: string, metrics: readonly Metric[]): Record<string, number> =>
+  Object.fromEntries(metrics.flatMap((m) => (m.ofFailed === undefined || isMasked(strategy, m) ? [] : [[m.key, m.ofFailed]])));

@@ -1,12 +1,30 @@
-import { METRICS, type Metric, metricName } from './metrics.ts';
+import type { Asked } from './asked.ts';
+import { groups } from './groups.ts';
+import { isMasked, METRICS, type Metric, metricName } from './metrics.ts';
+import { acceptanceNotes, cellNotes, failureText, rowNotes } from './notes.ts';
 import type { TrialRecord } from './records.ts';
-import { type ArmSummary, type Summary, summarize } from './summarize.ts';
+import { type Interval, interval95, type Summary, summaryOf } from './statistics.ts';
+import { type SeedLine, seedLines } from './summarize.ts';
+import { rowKey, rowOf, type View } from './view.ts';
 
-/** A table of results as data: what is printed, and what `--json` gives. A mark k stands for `notes[k - 1]`. */
+/**
+ * Tables of results as data: what every view prints, and what `--format json` is, version 2 (docs/tables.md). Full precision; null where
+ * a number is not defined. A mark k stands for `notes[k - 1]` of its table.
+ */
 export interface Report {
-  readonly version: 1;
+  readonly version: 2;
   readonly sweep: string;
+  /** The filter, null without one. */
+  readonly where: string | null;
+  /** What the rows are grouped by, null for a row per arm. Whatever is not in it is averaged within each training seed. */
+  readonly groupBy: readonly string[] | null;
+  /** The strategy that differences are taken from, null without one. */
+  readonly baseline: string | null;
+  /** What the keys of `cells` are. */
+  readonly metrics: Readonly<Record<string, { readonly name: string; readonly unit: Metric['unit']; readonly describe: string }>>;
   readonly tables: readonly ScenarioTable[];
+  /** The trials without numbers. */
+  readonly unfinished: readonly Unfinished[];
   /** Rows on disk that belong to no trial of the sweep. */
   readonly strangers: number;
 }
@@ -17,6 +35,8 @@ export interface ScenarioTable {
   readonly correctionSeeds: number;
   /** How many were asked for, have numbers, and failed. */
   readonly trials: { readonly asked: number; readonly ok: number; readonly failed: number };
+  /** Keys, in the order of the columns. */
+  readonly columns: readonly string[];
   /** Of the whole table. */
   readonly marks: readonly number[];
   readonly rows: readonly Row[];
@@ -25,24 +45,51 @@ export interface ScenarioTable {
 
 /** Counts are of training seeds: `n` with a number, of `asked`; `failed` with at least one failed trial. */
 export interface Row {
-  readonly strategy: string;
-  readonly overrides: TrialRecord['overrides'];
+  /** Null where rows are not grouped by it. */
+  readonly strategy: string | null;
+  readonly overrides: Asked['overrides'];
   readonly asked: number;
   readonly n: number;
   readonly failed: number;
   readonly marks: readonly number[];
   readonly cells: Readonly<Record<string, Cell>>;
+  /** Seeds that finished both here and in the baseline; null without one, and in its own row. */
+  readonly pairs: number | null;
+  /** With `--per-seed`. */
+  readonly seeds?: readonly SeedLine[];
 }
 
 export interface Cell extends Summary {
   readonly unit: Metric['unit'];
   readonly marks: readonly number[];
+  readonly difference: Difference | null;
+}
+
+/** Of this row minus the baseline's, seed by seed. */
+export interface Difference extends Pick<Summary, 'n' | 'mean' | 'std'>, Interval {
+  readonly marks: readonly number[];
+}
+
+export interface Unfinished {
+  readonly scenario: string;
+  readonly strategy: string;
+  readonly overrides: Asked['overrides'];
+  readonly seed: number;
+  readonly correctionSeed: number;
+  readonly state: 'failed' | 'missing';
+  readonly why: string;
 }
 
 /** One table per scenario, in the order of the sweep; `none` and `retrain` frame every one of them and come first. */
-export function makeReport(sweep: string, records: readonly TrialRecord[], strangers: number): Report {
-  const scenarios = [...groups(records, (r) => r.scenario)];
-  return { version: 1, sweep, tables: scenarios.map(([scenario, trials]) => makeTable(scenario, trials)), strangers };
+export function makeReport(sweep: string, records: readonly TrialRecord[], strangers: number, view: View): Report {
+  const tables = [...groups(records, (r) => r.trial.scenario)].map(([scenario, trials]) => makeTable(scenario, trials, view));
+  const columns = new Set(tables.flatMap((table) => table.columns));
+  const metrics = METRICS.filter(({ key }) => columns.has(key)).map((m) => {
+    return [m.key, { name: metricName(m), unit: m.unit, describe: m.describe }] as const;
+  });
+  const { where, groupBy, baseline } = view;
+  const unfinished = records.flatMap(unfinishedOf);
+  return { version: 2, sweep, where, groupBy, baseline, metrics: Object.fromEntries(metrics), tables, unfinished, strangers };
 }
 
 /** Said below the tables when there is something to say. */
@@ -50,102 +97,107 @@ export const strangersText = ({ strangers }: Report): string[] =>
   strangers > 0 ? [`trials.jsonl has ${strangers} row${strangers === 1 ? '' : 's'} of no trial of this sweep: not in the table.`] : [];
 
 /** True when every trial that was asked for has finished with numbers. */
-export const isComplete = (report: Report): boolean => report.tables.every(({ trials }) => trials.ok === trials.asked);
+export const isComplete = (report: Report): boolean => report.unfinished.length === 0;
 
-function makeTable(scenario: string, trials: readonly TrialRecord[]): ScenarioTable {
+/** The columns of a table, in its order. */
+export const columnsOf = ({ columns }: ScenarioTable): readonly Metric[] =>
+  columns.flatMap((key) => METRICS.find((m) => m.key === key) ?? []);
+
+type Mark = (texts: readonly string[]) => number[];
+
+function makeTable(scenario: string, trials: readonly TrialRecord[], view: View): ScenarioTable {
   const notes: string[] = [];
-  const mark = (texts: readonly string[]): number[] =>
-    texts.map((text) => (notes.includes(text) ? notes.indexOf(text) + 1 : notes.push(text)));
-  const frames = (r: TrialRecord): boolean => r.strategy === 'none' || r.strategy === 'retrain';
+  const mark: Mark = (texts) => texts.map((text) => (notes.includes(text) ? notes.indexOf(text) + 1 : notes.push(text)));
+  const frames = ({ trial: { strategy } }: TrialRecord): boolean => strategy === 'none' || strategy === 'retrain';
   const ordered = [...trials.filter(frames), ...trials.filter((r) => !frames(r))];
-  const byArm = groups(ordered, (r) => r.arm);
+  const has = ({ key }: Metric): boolean => trials.some(({ values }) => typeof values[key] === 'number');
+  const columns = view.metrics.filter((metric) => view.chosen || metric.shown === 'always' || has(metric));
+  const keyOf = ({ trial }: TrialRecord): string => rowKey(view, trial);
+  const byRow = groups(ordered, keyOf);
+  const drafts = [...seedLines(ordered, keyOf, columns)].map(([key, lines]): Draft => {
+    const ofRow = byRow.get(key) ?? [];
+    const [first] = ofRow;
+    return { ...(first ? rowOf(view, first.trial) : { strategy: null, overrides: {} }), lines, trials: ofRow };
+  });
   const marks = mark(acceptanceNotes(trials));
-  const rows = summarize(ordered).map((arm) => makeRow(arm, byArm.get(arm.arm) ?? [], mark));
-  const distinct = (of: (r: TrialRecord) => number): number => new Set(trials.map(of)).size;
+  const rows = drafts.map((draft) => makeRow(draft, baselineOf(draft, drafts, view), columns, view, mark));
+  const distinct = (of: (trial: Asked) => number): number => new Set(trials.map(({ trial }) => of(trial))).size;
   const count = (state: TrialRecord['state']): number => trials.filter((r) => r.state === state).length;
   const counts = { asked: trials.length, ok: count('ok'), failed: count('failed') };
-  const seeds = { seeds: distinct((r) => r.seed), correctionSeeds: distinct((r) => r.correctionSeed) };
-  return { scenario, ...seeds, trials: counts, marks, rows, notes };
+  const seeds = { seeds: distinct((trial) => trial.seed), correctionSeeds: distinct((trial) => trial.correctionSeed) };
+  return { scenario, ...seeds, trials: counts, columns: columns.map(({ key }) => key), marks, rows, notes };
 }
 
-function makeRow(arm: ArmSummary, trials: readonly TrialRecord[], mark: (texts: readonly string[]) => number[]): Row {
-  const { strategy = '', overrides = {} } = trials[0] ?? {};
-  const { asked, n, failed } = arm;
-  const marks = mark([...failureNotes(trials, arm), ...missingNotes(trials)]);
-  const cells = METRICS.map((metric): [string, Cell] => {
-    const summary = arm.metrics[metric.key] ?? { n: 0, mean: null, std: null };
-    return [metric.key, { ...summary, unit: metric.unit, marks: mark(cellNotes(metric, strategy, summary, n, trials)) }];
+/** A row before anything is computed of it. */
+interface Draft extends Pick<Row, 'strategy' | 'overrides'> {
+  readonly lines: readonly SeedLine[];
+  readonly trials: readonly TrialRecord[];
+}
+
+/** The row of the baseline with the same other axes, of those that both have; null where that is none or more than one. */
+function baselineOf(row: Draft, all: readonly Draft[], { baseline }: View): Draft | null {
+  if (baseline === null || row.strategy === baseline) return null;
+  const agrees = ({ overrides }: Draft): boolean =>
+    Object.entries(overrides).every(
+      ([name, value]) => !(name in row.overrides) || JSON.stringify(row.overrides[name]) === JSON.stringify(value),
+    );
+  const [found, ...more] = all.filter((other) => other.strategy === baseline && agrees(other));
+  return found && more.length === 0 ? found : null;
+}
+
+function makeRow(
+  { strategy, overrides, lines, trials }: Draft,
+  baseline: Draft | null,
+  columns: readonly Metric[],
+  view: View,
+  mark: Mark,
+): Row {
+  const n = lines.filter(({ ok }) => ok > 0).length;
+  const failed = lines.filter((line) => line.failed > 0).length;
+  const ofBaseline = new Map(baseline?.lines.map((line) => [line.seed, line]));
+  const paired = lines.flatMap((line) => {
+    const other = ofBaseline.get(line.seed);
+    return other ? [{ line, other }] : [];
   });
-  return { strategy, overrides, asked, n, failed, marks, cells: Object.fromEntries(cells) };
-}
-
-/** How much of a message or list stands in a footnote. */
-const SHOWN = 3;
-const MESSAGE = 160;
-
-function acceptanceNotes(trials: readonly TrialRecord[]): string[] {
-  const judged = [
-    ...groups(
-      trials.filter((r) => r.state === 'ok'),
-      (r) => r.baseId,
-    ).values(),
-  ];
-  const refused = judged.flatMap((ofBase) => ofBase.find((r) => r.notAccepted.length > 0) ?? []);
-  if (refused.length === 0) return [];
-  const why = bySeeds(refused, (r) => r.notAccepted.map(brief).join('; '));
-  return [`${refused.length} of ${judged.length} bases are not accepted for this scenario, and count all the same: ${why}`];
-}
-
-function failureNotes(trials: readonly TrialRecord[], { asked, failed }: ArmSummary): string[] {
-  const lost = trials.filter((r) => r.state === 'failed');
-  if (lost.length === 0) return [];
-  const alive = new Set(trials.filter((r) => r.state === 'ok').map((r) => r.seed));
-  const partly = new Set(lost.map((r) => r.seed).filter((seed) => alive.has(seed))).size;
-  const why = bySeeds(lost, ({ failure }) => (failure ? `${failure.kind}: ${brief(failure.message)}` : 'failed'));
-  const rest = partly > 0 ? `; of these, ${partly} ${partly === 1 ? 'counts' : 'count'} with the other correction seeds` : '';
-  return [`${failed} of ${asked} seeds failed: ${why}${rest}`];
-}
-
-function missingNotes(trials: readonly TrialRecord[]): string[] {
-  const missing = trials.filter((r) => r.state === 'missing').length;
-  return missing > 0 ? [`${missing} of ${trials.length} trials have no row yet`] : [];
-}
-
-function cellNotes(metric: Metric, strategy: string, summary: Summary, rowN: number, trials: readonly TrialRecord[]): string[] {
-  const notes: string[] = [];
-  const masked = strategy === 'retrain' && metric.forgetting; // says so once, below the table
-  if (summary.n !== rowN && !masked) notes.push(`${metricName(metric)}: n = ${summary.n} of ${rowN}; ${metric.missing} in the rest`);
-  if (metric.key === 'timeOverhead') {
-    const timed = trials.filter((r) => typeof r.values[metric.key] === 'number');
-    const mixed = timed.filter((r) => r.mixedHosts).length;
-    if (mixed > 0) notes.push(`time: in ${mixed} of ${timed.length} trials correction and training were timed on different hosts`);
-  }
-  return notes;
-}
-
-/** `seeds 3, 4 (reason); seed 5 (another)`, the first few. */
-function bySeeds(trials: readonly TrialRecord[], reason: (r: TrialRecord) => string): string {
-  const reasons = [...groups(trials, reason)].map(([why, those]) => {
-    const seeds = [...new Set(those.map((r) => r.seed))].sort((a, b) => a - b);
-    const more = seeds.length > 2 * SHOWN ? ` and ${seeds.length - 2 * SHOWN} more` : '';
-    return `seed${seeds.length > 1 ? 's' : ''} ${seeds.slice(0, 2 * SHOWN).join(', ')}${more} (${why})`;
+  const unmatched = view.baseline !== null && baseline === null && strategy !== view.baseline;
+  const marks = mark([
+    ...rowNotes(trials, lines),
+    ...(unmatched ? [`no difference: not one row of ${view.baseline} has the same other axes`] : []),
+  ]);
+  const pairs = baseline ? paired.filter(({ line, other }) => line.ok > 0 && other.ok > 0).length : null;
+  const cells = columns.map((metric): [string, Cell] => {
+    const { key, unit } = metric;
+    const summary = summaryOf(lines.flatMap(({ values }) => values[key] ?? []));
+    const cell = { ...summary, unit, marks: mark(cellNotes(metric, strategy, summary, lines, trials)) };
+    return [key, { ...cell, difference: baseline ? difference(metric, strategy, paired, pairs ?? 0, mark) : null }];
   });
-  const more = reasons.length > SHOWN ? [`${reasons.length - SHOWN} other reasons`] : [];
-  return [...reasons.slice(0, SHOWN), ...more].join('; ');
+  const counts = { asked: lines.length, n, failed, marks };
+  return { strategy, overrides, ...counts, cells: Object.fromEntries(cells), pairs, ...(view.perSeed && { seeds: lines }) };
 }
 
-function brief(message: string): string {
-  const line = message.split('\n', 1)[0] ?? '';
-  return line.length > MESSAGE ? `${line.slice(0, MESSAGE - 3)}...` : line;
+function difference(
+  metric: Metric,
+  strategy: string | null,
+  paired: readonly { readonly line: SeedLine; readonly other: SeedLine }[],
+  pairs: number,
+  mark: Mark,
+): Difference {
+  const summary = summaryOf(
+    paired.flatMap(({ line: { values: mine }, other: { values: theirs } }) => {
+      const [x, y] = [mine[metric.key] ?? null, theirs[metric.key] ?? null];
+      return x === null || y === null ? [] : [x - y];
+    }),
+  );
+  const { n, mean, std } = summary;
+  const said = n === 0 || n === pairs || metric.ofFailed !== undefined || isMasked(strategy, metric);
+  const marks = said ? [] : mark([`${metricName(metric)}: ${n} of ${pairs} pairs have both numbers`]);
+  return { n, mean, std, ...interval95(summary), marks };
 }
 
-/** In the order in which the keys first appear. */
-function groups<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const map = new Map<K, T[]>();
-  for (const item of items) {
-    const group = map.get(key(item));
-    if (group) group.push(item);
-    else map.set(key(item), [item]);
-  }
-  return map;
+function unfinishedOf(record: TrialRecord): Unfinished[] {
+  const { trial, state, baseIsThere } = record;
+  if (state === 'ok') return [];
+  const { scenario, strategy, overrides, seed, correctionSeed } = trial;
+  const why = state === 'failed' ? failureText(record) : baseIsThere ? 'no row yet' : 'its base is not trained yet';
+  return [{ scenario, strategy, overrides, seed, correctionSeed, state, why }];
 }

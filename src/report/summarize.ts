@@ -1,62 +1,76 @@
-import { op, table } from 'arquero';
-import { METRICS } from './metrics.ts';
+import { op, table } from './arquero.ts';
+import type { Metric } from './metrics.ts';
 import type { TrialRecord } from './records.ts';
 
-/** Mean and sample standard deviation (÷(n-1)) over the n training seeds that have a number; null where they are not defined, never NaN. */
-export interface Summary {
-  readonly n: number;
-  readonly mean: number | null;
-  readonly std: number | null;
-}
-
-/** One row of the table. All counts are of training seeds. */
-export interface ArmSummary {
-  readonly arm: TrialRecord['arm'];
+/** One training seed of a row of the table: the unit of every statistic. */
+export interface SeedLine {
+  readonly seed: number;
+  /** Counts of trials. */
   readonly asked: number;
-  /** With at least one finished trial. */
-  readonly n: number;
-  /** With at least one failed trial. */
+  readonly ok: number;
   readonly failed: number;
-  readonly metrics: Readonly<Record<string, Summary>>;
+  /** By metric key, null where no trial has a number. */
+  readonly values: Readonly<Record<string, number | null>>;
 }
-
-const rollup = <T>(make: (key: string) => Readonly<Record<string, T>>): Record<string, T> =>
-  Object.assign({}, ...METRICS.map(({ key }) => make(key)));
 
 /**
- * One row per arm, in the order in which the arms come. A training seed is one number: its correction seeds are averaged first,
- * so `std` is across training seeds. Failed seeds are counted, never dropped.
+ * The training seeds of each row, by the key that `rowOf` gives a record, rows and seeds in the order in which they come. Within a seed the
+ * correction seeds of an arm are averaged first and then the arms, so that every arm and every seed weighs the same.
  */
-export function summarize(records: readonly TrialRecord[]): ArmSummary[] {
-  const is = (state: TrialRecord['state']): number[] => records.map((r) => (r.state === state ? 1 : 0));
-  const rows = table({
-    arm: records.map((r) => r.arm),
-    seed: records.map((r) => r.seed),
-    ok: is('ok'),
-    failed: is('failed'),
-    ...rollup((key) => ({ [key]: records.map((r) => r.values[key] ?? null) })),
+export function seedLines(
+  records: readonly TrialRecord[],
+  rowOf: (record: TrialRecord) => string,
+  metrics: readonly Metric[],
+): Map<string, SeedLine[]> {
+  const keys = metrics.map(({ key }) => key);
+  const each = <T>(make: (key: string) => T): Record<string, T> => Object.fromEntries(keys.map((key) => [key, make(key)]));
+  const counts = { asked: op.sum('asked'), ok: op.sum('ok'), failed: op.sum('failed') };
+  const [rowIds, armIds] = [numbering(), numbering()];
+  const rowNames: string[] = [];
+  const row = records.map((record) => {
+    const name = rowOf(record);
+    const id = rowIds(name);
+    rowNames[id] = name;
+    return id;
+  });
+  const column = (of: (record: TrialRecord) => number): Float64Array => {
+    const values = new Float64Array(records.length);
+    for (const [i, record] of records.entries()) values[i] = of(record);
+    return values;
+  };
+  const lines = table({
+    row,
+    arm: records.map(({ trial }) => armIds(trial.arm)),
+    seed: column(({ trial }) => trial.seed),
+    asked: column(() => 1),
+    ok: column(({ state }) => (state === 'ok' ? 1 : 0)),
+    failed: column(({ state }) => (state === 'failed' ? 1 : 0)),
+    ...each((key) => column(({ values }) => values[key] ?? Number.NaN)), // which op.mean leaves out
   })
-    .groupby('arm', 'seed')
-    .rollup({ ok: op.max('ok'), failed: op.max('failed'), ...rollup((key) => ({ [key]: op.mean(key) })) })
-    .groupby('arm')
-    .rollup({
-      asked: op.count(),
-      n: op.sum('ok'),
-      failed: op.sum('failed'),
-      ...rollup((key) => ({ [`${key}.n`]: op.valid(key), [`${key}.mean`]: op.mean(key), [`${key}.std`]: op.stdev(key) })),
-    })
-    .objects() as (Omit<ArmSummary, 'metrics'> & Record<string, number | undefined>)[];
-  return rows.map((row) => ({
-    arm: row.arm,
-    asked: row.asked,
-    n: row.n,
-    failed: row.failed,
-    metrics: rollup((key) => ({ [key]: summary(row[`${key}.n`] ?? 0, row[`${key}.mean`], row[`${key}.std`]) })),
-  }));
+    .groupby('row', 'seed', 'arm')
+    .rollup({ ...counts, ...each((key) => op.mean(key)) })
+    .groupby('row', 'seed')
+    .rollup({ ...counts, ...each((key) => op.mean(key)) })
+    .objects() as (Record<'row' | 'seed' | 'asked' | 'ok' | 'failed', number> & Record<string, unknown>)[];
+  const rows = new Map<string, SeedLine[]>();
+  for (const { row, seed, asked, ok, failed, ...means } of lines) {
+    const line = { seed, asked, ok, failed, values: each((key) => finite(means[key])) };
+    const name = rowNames[row] ?? '';
+    const there = rows.get(name);
+    if (there) there.push(line);
+    else rows.set(name, [line]);
+  }
+  return rows;
 }
 
-const summary = (n: number, mean: number | undefined, std: number | undefined): Summary => ({
-  n,
-  mean: n > 0 ? (mean ?? null) : null,
-  std: n > 1 ? (std ?? null) : null,
-});
+/** 0, 1, 2, ... for texts in the order in which they first come: numbers are grouped sooner than texts. */
+function numbering(): (text: string) => number {
+  const ids = new Map<string, number>();
+  return (text) => {
+    const id = ids.get(text) ?? ids.size;
+    ids.set(text, id);
+    return id;
+  };
+}
+
+const finite = (x: unknown): number | null => (typeof x === 'number' && Number.isFinite(x) ? x : null);

@@ -75,10 +75,64 @@ describe('spc table', () => {
     expect(readdirSync(join(root, 'quick'))).toEqual(['sweep.yaml']);
   });
 
+  it('finds a sweep by its name below --results', async () => {
+    expect(await run('paper', '--results', root)).toContain('paper: cartpole/angle');
+  });
+
+  it.each([
+    ['md', '# quick\n\n## cartpole/angle'],
+    ['csv', 'scenario,strategy,overrides,metric,'],
+    ['tex', '\\begin{tabular}'],
+    ['json', '"version": 2'],
+  ])('prints --format %s', async (format, start) => {
+    const text = await run(join(root, 'quick'), '--format', format);
+    expect(text).toContain(start);
+    expect(await run(join(root, 'quick'), '--format', format, '--missing')).toContain('its base is not trained yet');
+    expect(readdirSync(join(root, 'quick'))).toEqual(['sweep.yaml']);
+  });
+
+  it('takes lists by commas', async () => {
+    const args = ['--format', 'json', '--group-by', 'strategy', '--metric', 'rsi, fe', '--baseline', 'tsf', '--where', 'seed=1'];
+    expect(JSON.parse(await run(join(root, 'quick'), ...args))).toMatchObject({
+      ...{ groupBy: ['strategy'], baseline: 'tsf', where: 'seed=1' },
+      tables: [{ columns: ['rsi', 'fe'], trials: { asked: 2 } }],
+    });
+  });
+
+  it('shows differences in a terminal only when they are asked for', async () => {
+    expect(await run(join(root, 'quick'))).not.toContain('minus none');
+    expect(await run(join(root, 'quick'), '--baseline', 'none')).toContain('minus none');
+  });
+
+  it('says what there is when nothing is selected; exit code 5', async () => {
+    let said = '';
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      said += text;
+      return true;
+    });
+    expect(await run(join(root, 'quick'), '--where', 'strategy=retrain')).toBe('');
+    expect(said).toContain('strategy=retrain: no row meets it; strategy is none, tsf');
+    expect(process.exitCode).toBe(5);
+  });
+
+  it('lists what is missing with --missing, a line per seed with --per-seed', async () => {
+    expect(await run(join(root, 'quick'), '--missing')).toBe(`quick: 4 of 4 trials have no numbers; seed/correction seed:
+
+cartpole/angle none
+  1/0  missing  its base is not trained yet
+  2/0  missing  its base is not trained yet
+
+cartpole/angle tsf
+  1/0  missing  its base is not trained yet
+  2/0  missing  its base is not trained yet
+`);
+    expect(await run(join(root, 'quick'), '--per-seed')).toContain('none¹\n     1  missing');
+  });
+
   it('prints JSON and nothing else with --json', async () => {
     const report = JSON.parse(await run(join(root, 'quick'), '--json')) as Record<string, unknown>;
     expect(report).toMatchObject({
-      version: 1,
+      version: 2,
       sweep: 'quick',
       tables: [{ scenario: 'cartpole/angle', trials: { asked: 4, ok: 0, failed: 0 } }],
     });

@@ -1,6 +1,11 @@
-import type { Failure, Provenance, TrialResult, TrialRow } from '../../src/contract/rows.ts';
+import type { Failure, Overrun, Provenance, TrialResult } from '../../src/contract/rows.ts';
 import type { TrialSpec } from '../../src/contract/spec.ts';
-import type { Asked, Source } from '../../src/report/records.ts';
+import type { Asked } from '../../src/report/asked.ts';
+import { chooseMetrics, METRICS } from '../../src/report/metrics.ts';
+import { readRecords } from '../../src/report/records.ts';
+import { makeReport, type Report } from '../../src/report/report.ts';
+import type { FoundTrial, Source } from '../../src/report/source.ts';
+import type { View } from '../../src/report/view.ts';
 
 /** What a synthetic trial found. Shares, not per cent, as in a row. */
 export interface Found {
@@ -17,6 +22,7 @@ export interface Found {
   readonly identifyMs?: number;
   readonly host?: string;
   readonly notAccepted?: readonly string[];
+  readonly overrun?: Overrun;
 }
 
 export interface SyntheticTrial {
@@ -35,7 +41,7 @@ const spec = {} as TrialSpec; // the tables read the plan, not the spec
 
 export function result(found: Found): TrialResult {
   const { fe = 0.9, finalFe = 0.95, worstCase = 0.05, toxicRate = 0.01, rsi = 1, meanReturn = 500 } = found;
-  const { gradientSteps = 500, identifySteps = 40_000, environmentSteps = 0, notAccepted = [] } = found;
+  const { gradientSteps = 500, identifySteps = 40_000, environmentSteps = 0, notAccepted = [], overrun = null } = found;
   const cost = { gradientSteps: 0, environmentSteps: 0, samples: 0 };
   return {
     acceptance: {
@@ -44,7 +50,7 @@ export function result(found: Found): TrialResult {
       ...{ greedyReturn: 500, gate: 475, toxicProbability: 0.4, violatingSteps: 4000, violatingShare: 0.1, regionShare: 0.3 },
     },
     influence: { printed: 0.5, unsaturated: 0.9, pairs: 1000, kept: 1000 },
-    overrun: null,
+    overrun,
     ...{ fe, finalFe, worstCase, rsi, rsiSampled: 1, retainKl: 0, retainValue: 0, forgetCurve: null, returnCurve: null },
     greedy: { ...evaluation, meanReturn, toxicRate: 0.5 },
     sampled: { ...evaluation, meanReturn: 0, toxicRate },
@@ -63,19 +69,19 @@ export interface Synthetic {
 export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; source: Source } {
   const asked = trials.map(({ scenario = 'cartpole/angle', strategy, overrides = {}, seed, correctionSeed = 0 }): Asked => {
     const arm = [scenario, strategy, ...Object.entries(overrides).map(([key, value]) => `${key}=${value}`)].join(' ');
-    return { id: `${arm} ${seed} ${correctionSeed}`, baseId: `base ${seed}`, scenario, strategy, overrides, arm, seed, correctionSeed };
+    const ids = { template: `${arm} ${correctionSeed}`, id: `${arm} ${seed} ${correctionSeed}`, baseId: `base ${seed}`, spec };
+    return { ...ids, scenario, strategy, overrides, arm, seed, correctionSeed };
   });
   const baseRows = [...new Set(trials.map((t) => t.seed))].map((seed) => {
     const { failure } = bases[seed] ?? {};
     const cost = { gradientSteps: 31_250, environmentSteps: 200_000 };
     return failure ? { id: `base ${seed}`, cost: null, failure } : { id: `base ${seed}`, cost };
   });
-  const rows = trials.flatMap(({ row }, i): TrialRow[] => {
-    const { id, baseId } = asked[i]!;
+  const rows = trials.flatMap(({ row }, i): FoundTrial[] => {
+    const { id, baseId: base, template, seed } = asked[i]!;
     if (!row) return [];
-    return isFailure(row)
-      ? [{ id, base: baseId, spec, ok: false, failure: row }]
-      : [{ id, base: baseId, spec, ok: true, result: result(row) }];
+    const ids = { id, base, template, seed };
+    return isFailure(row) ? [{ ...ids, ok: false, failure: row }] : [{ ...ids, ok: true, result: result(row) }];
   });
   const facts = { attempt: 1, cpu: 'cpu', node: 'v20', engine: 'wasm', numerics: 'n', startedAt: '2026-01-01T00:00:00Z', wallMs: 1 };
   const provenance: Provenance[] = [
@@ -93,6 +99,16 @@ export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; 
   return { asked, source: { bases: stream(baseRows), provenance: stream(provenance), trials: stream(rows) } };
 }
 
-export async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
+/** What the tables show when nobody asks for anything. */
+export const usual: View = { where: null, groupBy: null, metrics: chooseMetrics(undefined), chosen: false, baseline: null, perSeed: false };
+
+/** The report of synthetic rows. */
+export async function reportOf(made: Synthetic, view: Partial<View> = {}): Promise<Report> {
+  const { asked, source } = synthetic(made);
+  const { records, strangers } = await readRecords(asked, source, METRICS);
+  return makeReport('quick', records, strangers, { ...usual, ...view });
+}
+
+export async function* stream<T>(items: readonly T[]): AsyncGenerator<T[]> {
+  for (const item of items) yield [item];
 }

@@ -1,0 +1,75 @@
+import { groups } from './groups.ts';
+import { isMasked, type Metric, metricName } from './metrics.ts';
+import type { TrialRecord } from './records.ts';
+import type { Summary } from './statistics.ts';
+import type { SeedLine } from './summarize.ts';
+
+/** How much of a message or list stands in a footnote. */
+const SHOWN = 3;
+const MESSAGE = 160;
+
+export function acceptanceNotes(trials: readonly TrialRecord[]): string[] {
+  if (trials.every((r) => r.notAccepted.length === 0)) return [];
+  const finished = trials.filter((r) => r.state === 'ok');
+  const judged = [...groups(finished, (r) => r.base).values()];
+  const refused = judged.flatMap((ofBase) => ofBase.find((r) => r.notAccepted.length > 0) ?? []);
+  const why = bySeeds(refused, (r) => r.notAccepted.map(brief).join('; '));
+  return [`${refused.length} of ${judged.length} bases are not accepted for this scenario, and count all the same: ${why}`];
+}
+
+/** Of one row: the trials that failed, and those without a row. */
+export function rowNotes(trials: readonly TrialRecord[], lines: readonly SeedLine[]): string[] {
+  const lost = trials.filter((r) => r.state === 'failed');
+  const missing = trials.filter((r) => r.state === 'missing').length;
+  const failed = lines.filter((line) => line.failed > 0);
+  const partly = failed.filter((line) => line.ok > 0).length;
+  const rest = partly > 0 ? `; of these, ${partly} ${partly === 1 ? 'counts' : 'count'} with the other trials of the seed` : '';
+  return [
+    ...(lost.length > 0 ? [`${failed.length} of ${lines.length} seeds failed: ${bySeeds(lost, failureText)}${rest}`] : []),
+    ...(missing > 0 ? [`${missing} of ${trials.length} trials have no row yet`] : []),
+  ];
+}
+
+export const failureText = ({ failure }: TrialRecord): string => (failure ? `${failure.kind}: ${brief(failure.message)}` : 'failed');
+
+/** Of one number: the seeds that have none although they have finished. */
+export function cellNotes(
+  metric: Metric,
+  strategy: string | null,
+  { n }: Summary,
+  lines: readonly SeedLine[],
+  trials: readonly TrialRecord[],
+): string[] {
+  const notes: string[] = [];
+  const counts = ({ ok, failed }: SeedLine): boolean => ok > 0 || (metric.ofFailed !== undefined && failed > 0);
+  const of = lines.filter(counts).length;
+  // Of a mask it is said once for all, below the table; and a column that some rows have need not be in all of them.
+  const isExpected = isMasked(strategy, metric) || (metric.shown === 'if any' && n === 0);
+  if (n !== of && !isExpected) {
+    const rest = of - n === 1 ? 'the other has none' : `the other ${of - n} have none`;
+    const counted = n > 0 ? `n = ${n} of ${of} seeds; ${rest}` : `no number from ${of === 1 ? 'the only seed' : `any of ${of} seeds`}`;
+    notes.push(`${metricName(metric)}: ${counted}: ${metric.missing}`);
+  }
+  if (metric.key === 'timeOverhead') {
+    const timed = trials.filter((r) => typeof r.values[metric.key] === 'number');
+    const mixed = timed.filter((r) => r.mixedHosts).length;
+    if (mixed > 0) notes.push(`time: in ${mixed} of ${timed.length} trials correction and training were timed on different hosts`);
+  }
+  return notes;
+}
+
+/** `seeds 3, 4 (reason); seed 5 (another)`, the first few. */
+function bySeeds(trials: readonly TrialRecord[], reason: (r: TrialRecord) => string): string {
+  const reasons = [...groups(trials, reason)].map(([why, those]) => {
+    const seeds = [...new Set(those.map((r) => r.trial.seed))].sort((a, b) => a - b);
+    const more = seeds.length > 2 * SHOWN ? ` and ${seeds.length - 2 * SHOWN} more` : '';
+    return `seed${seeds.length > 1 ? 's' : ''} ${seeds.slice(0, 2 * SHOWN).join(', ')}${more} (${why})`;
+  });
+  const more = reasons.length > SHOWN ? [`${reasons.length - SHOWN} other reasons`] : [];
+  return [...reasons.slice(0, SHOWN), ...more].join('; ');
+}
+
+function brief(message: string): string {
+  const line = message.split('\n', 1)[0] ?? '';
+  return line.length > MESSAGE ? `${line.slice(0, MESSAGE - 3)}...` : line;
+}
