@@ -5,8 +5,9 @@ import { correction } from './correction.mjs';
 import { plan } from './plan.mjs';
 import { ppo } from './ppo.mjs';
 import { runner } from './runner.mjs';
+import { table } from './table.mjs';
 
-const SECTIONS = { ppo, correction, runner, plan };
+const SECTIONS = { ppo, correction, runner, plan, table };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));
