@@ -51,8 +51,8 @@ export function cellNotes(
     notes.push(`${metricName(metric)}: ${counted}: ${metric.missing}`);
   }
   if (metric.key === 'timeOverhead') {
-    const timed = trials.filter((r) => typeof r.values[metric.key] === 'number');
-    const mixed = timed.filter((r) => r.mixedHosts).length;
+    const timed = trials.filter((r) => r.timedOn !== null);
+    const mixed = timed.filter((r) => r.timedOn === 'two hosts').length;
     if (mixed > 0) notes.push(`time: in ${mixed} of ${timed.length} trials correction and training were timed on different hosts`);
   }
   return notes;

@@ -8,8 +8,8 @@ import type { FoundTrial, Source, Timed } from './source.ts';
 export interface TrialRecord {
   readonly trial: Asked;
   readonly state: 'ok' | 'failed' | 'missing';
-  /** By the keys of the metrics that were asked for, null where one is not defined. */
-  readonly values: Readonly<Record<string, number | null>>;
+  /** Of the metrics that were read, in their order; null where one is not defined. */
+  readonly values: readonly (number | null)[];
   readonly failure?: Failure;
   /** Of the base, where there is a row that names it. */
   readonly base: string;
@@ -17,25 +17,28 @@ export interface TrialRecord {
   readonly baseIsThere: boolean;
   /** Why its base and scenario were not accepted; empty when they were. */
   readonly notAccepted: readonly string[];
-  /** The two halves of its time overhead come from different hosts. */
-  readonly mixedHosts: boolean;
+  /** Both halves of its time overhead are on record; null where they are not, or come to nothing. */
+  readonly timedOn: 'one host' | 'two hosts' | null;
 }
 
-const NOTHING = { values: {}, notAccepted: [], mixedHosts: false } as const;
+const NOTHING = { values: [], notAccepted: [], timedOn: null } as const;
 
-/** One record per trial that was asked for, in the order of `asked`, whatever order the rows came in; `strangers` counts the rows nobody asked for. */
-export async function readRecords(
-  asked: readonly Asked[],
-  source: Source,
-  metrics: readonly Metric[],
-): Promise<{ readonly records: TrialRecord[]; readonly strangers: number }> {
+export interface Records {
+  /** What the `values` of a record are. */
+  readonly metrics: readonly Metric[];
+  /** One per trial that was asked for, in the order in which that was, whatever order the rows came in. */
+  readonly records: readonly TrialRecord[];
+  /** How many rows nobody asked for. */
+  readonly strangers: number;
+}
+
+export async function readRecords(asked: readonly Asked[], source: Source, metrics: readonly Metric[]): Promise<Records> {
   const bases = new Map<string, { cost: BaseCost | null; failure?: Failure }>();
   for await (const batch of source.bases) for (const { id, ...base } of batch) bases.set(id, base);
   // An id may have several lines: of a run that was lost, and of the row that is there. The last counts.
   const timings = new Map<string, Timed>();
   for await (const batch of source.provenance) for (const record of batch) timings.set(record.id, record);
 
-  const ofFailed = metrics.filter((metric) => metric.ofFailed !== undefined);
   const indexOf = new Map<string, Map<number, number>>();
   asked.forEach(({ template, seed }, i) => {
     const ofTemplate = indexOf.get(template) ?? new Map<number, number>();
@@ -52,37 +55,33 @@ export async function readRecords(
   const recordOf = (row: FoundTrial, trial: Asked): TrialRecord => {
     const { strategy } = trial;
     const found = { trial, base: row.base, baseIsThere: true };
-    if (!row.ok) return { ...found, ...NOTHING, state: 'failed', values: valuesOfFailed(strategy, ofFailed), failure: row.failure };
+    if (!row.ok) return { ...found, ...NOTHING, state: 'failed', values: valuesOfFailed(strategy, metrics), failure: row.failure };
     const mine = timings.get(row.id);
     const theirs = timings.get(row.base);
     const { identify = 0, correct } = mine?.phasesMs ?? {};
     const spentMs = correct === undefined ? undefined : correctionMs(strategy, identify, correct);
     const base = bases.get(row.base)?.cost ?? undefined;
-    const values = measure(metrics, { strategy, result: row.result, base, correctionMs: spentMs, trainMs: theirs?.phasesMs['train'] });
+    const context = { strategy, result: row.result, base, correctionMs: spentMs, trainMs: theirs?.phasesMs['train'] };
     const { accepted, reasons } = row.result.acceptance;
     const notAccepted = accepted ? [] : reasons.length > 0 ? reasons : ['no reason given'];
-    return { ...found, state: 'ok', values, notAccepted, mixedHosts: Boolean(values[TIME]) && mine?.host !== theirs?.host };
+    const timedOn = !spentMs || context.trainMs === undefined ? null : mine?.host === theirs?.host ? 'one host' : 'two hosts';
+    return { ...found, state: 'ok', values: measure(metrics, context), notAccepted, timedOn };
   };
   for await (const batch of source.trials) batch.forEach(take);
-  return { records: asked.map((trial, i) => records[i] ?? withoutRow(trial, bases, ofFailed)), strangers };
+  return { metrics, records: asked.map((trial, i) => records[i] ?? withoutRow(trial, bases, metrics)), strangers };
 }
 
 /** A trial waits for its base; where that failed, it waits for ever. */
-function withoutRow(trial: Asked, bases: ReadonlyMap<string, { failure?: Failure }>, ofFailed: readonly Metric[]): TrialRecord {
+function withoutRow(trial: Asked, bases: ReadonlyMap<string, { failure?: Failure }>, metrics: readonly Metric[]): TrialRecord {
   const base = trial.baseId;
   const there = bases.get(base);
   const found = { trial, base, baseIsThere: there !== undefined, ...NOTHING };
   if (!there?.failure) return { ...found, state: 'missing' };
-  return { ...found, state: 'failed', values: valuesOfFailed(trial.strategy, ofFailed), failure: baseFailed(base, there.failure) };
+  return { ...found, state: 'failed', values: valuesOfFailed(trial.strategy, metrics), failure: baseFailed(base, there.failure) };
 }
 
-const TIME = 'timeOverhead';
+const measure = (metrics: readonly Metric[], context: Context): (number | null)[] =>
+  metrics.map((metric) => (isMasked(context.strategy, metric) ? null : metric.of(context)));
 
-function measure(metrics: readonly Metric[], context: Context): Record<string, number | null> {
-  const values: Record<string, number | null> = {};
-  for (const metric of metrics) values[metric.key] = isMasked(context.strategy, metric) ? null : metric.of(context);
-  return values;
-}
-
-const valuesOfFailed = (strategy: string, metrics: readonly Metric[]): Record<string, number> =>
-  Object.fromEntries(metrics.flatMap((m) => (m.ofFailed === undefined || isMasked(strategy, m) ? [] : [[m.key, m.ofFailed]])));
+const valuesOfFailed = (strategy: string, metrics: readonly Metric[]): (number | null)[] =>
+  metrics.map((metric) => (isMasked(strategy, metric) ? null : (metric.ofFailed ?? null)));

@@ -2,7 +2,7 @@ import type { Asked } from './asked.ts';
 import { groups } from './groups.ts';
 import { isMasked, METRICS, type Metric, metricName } from './metrics.ts';
 import { acceptanceNotes, cellNotes, failureText, rowNotes } from './notes.ts';
-import type { TrialRecord } from './records.ts';
+import type { Records, TrialRecord } from './records.ts';
 import { type Interval, interval95, type Summary, summaryOf } from './statistics.ts';
 import { type SeedLine, seedLines } from './summarize.ts';
 import { rowKey, rowOf, type View } from './view.ts';
@@ -81,8 +81,8 @@ export interface Unfinished {
 }
 
 /** One table per scenario, in the order of the sweep; `none` and `retrain` frame every one of them and come first. */
-export function makeReport(sweep: string, records: readonly TrialRecord[], strangers: number, view: View): Report {
-  const tables = [...groups(records, (r) => r.trial.scenario)].map(([scenario, trials]) => makeTable(scenario, trials, view));
+export function makeReport(sweep: string, { metrics: read, records, strangers }: Records, view: View): Report {
+  const tables = [...groups(records, (r) => r.trial.scenario)].map(([scenario, trials]) => makeTable(scenario, trials, read, view));
   const columns = new Set(tables.flatMap((table) => table.columns));
   const metrics = METRICS.filter(({ key }) => columns.has(key)).map((m) => {
     return [m.key, { name: metricName(m), unit: m.unit, describe: m.describe }] as const;
@@ -105,16 +105,16 @@ export const columnsOf = ({ columns }: ScenarioTable): readonly Metric[] =>
 
 type Mark = (texts: readonly string[]) => number[];
 
-function makeTable(scenario: string, trials: readonly TrialRecord[], view: View): ScenarioTable {
+function makeTable(scenario: string, trials: readonly TrialRecord[], read: readonly Metric[], view: View): ScenarioTable {
   const notes: string[] = [];
   const mark: Mark = (texts) => texts.map((text) => (notes.includes(text) ? notes.indexOf(text) + 1 : notes.push(text)));
   const frames = ({ trial: { strategy } }: TrialRecord): boolean => strategy === 'none' || strategy === 'retrain';
   const ordered = [...trials.filter(frames), ...trials.filter((r) => !frames(r))];
-  const has = ({ key }: Metric): boolean => trials.some(({ values }) => typeof values[key] === 'number');
-  const columns = view.metrics.filter((metric) => view.chosen || metric.shown === 'always' || has(metric));
+  const has = (i: number): boolean => trials.some(({ values }) => typeof values[i] === 'number');
+  const columns = read.filter((metric, i) => view.chosen || metric.shown === 'always' || has(i));
   const keyOf = ({ trial }: TrialRecord): string => rowKey(view, trial);
   const byRow = groups(ordered, keyOf);
-  const drafts = [...seedLines(ordered, keyOf, columns)].map(([key, lines]): Draft => {
+  const drafts = [...seedLines(ordered, keyOf, read)].map(([key, lines]): Draft => {
     const ofRow = byRow.get(key) ?? [];
     const [first] = ofRow;
     return { ...(first ? rowOf(view, first.trial) : { strategy: null, overrides: {} }), lines, trials: ofRow };

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
@@ -58,7 +59,7 @@ async function* each<T>(path: string, read: (line: string, where: () => string) 
       if (bytesRead === 0) return;
       const filled = kept + bytesRead;
       const complete = buffer.lastIndexOf(NEWLINE, filled - 1) + 1;
-      const text = buffer.toString('utf8', 0, complete);
+      const text = buffer.toString(isAscii(buffer.subarray(0, complete)) ? 'latin1' : 'utf8', 0, complete); // the same, in half the time
       const batch: T[] = [];
       for (let start = 0, end = text.indexOf('\n'); end >= 0; start = end + 1, end = text.indexOf('\n', start)) {
         number++;
@@ -153,7 +154,8 @@ export function readTrial(line: string, where: () => string, templates: Template
     ?.find(({ before }) => line.startsWith(before, specAt) && specAt + before.length === seedAt);
   if (known && Number.isSafeInteger(seed)) {
     const row = parse(`${without(line.slice(0, specAt - SPEC.length + 1), TRIAL_CUTS)}}`);
-    if (isFound(row) && typeof row?.['base'] === 'string') return { ...row, template: known.template, seed } as unknown as FoundTrial;
+    if (isFound(row) && typeof row?.['base'] === 'string')
+      return Object.assign(row, { template: known.template, seed }) as unknown as FoundTrial;
   }
   const row = parseRow(line, 'trial', where()) as TrialRow;
   return { ...row, template: templateOf(row.spec), seed: row.spec.base.seed };

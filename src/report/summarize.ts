@@ -23,7 +23,7 @@ export function seedLines(
   metrics: readonly Metric[],
 ): Map<string, SeedLine[]> {
   const keys = metrics.map(({ key }) => key);
-  const each = <T>(make: (key: string) => T): Record<string, T> => Object.fromEntries(keys.map((key) => [key, make(key)]));
+  const each = <T>(make: (key: string, i: number) => T): Record<string, T> => Object.fromEntries(keys.map((key, i) => [key, make(key, i)]));
   const counts = { asked: op.sum('asked'), ok: op.sum('ok'), failed: op.sum('failed') };
   const [rowIds, armIds] = [numbering(), numbering()];
   const rowNames: string[] = [];
@@ -45,22 +45,27 @@ export function seedLines(
     asked: column(() => 1),
     ok: column(({ state }) => (state === 'ok' ? 1 : 0)),
     failed: column(({ state }) => (state === 'failed' ? 1 : 0)),
-    ...each((key) => column(({ values }) => values[key] ?? Number.NaN)), // which op.mean leaves out
+    ...each((_, i) => column(({ values }) => values[i] ?? Number.NaN)), // which op.mean leaves out
   })
     .groupby('row', 'seed', 'arm')
     .rollup({ ...counts, ...each((key) => op.mean(key)) })
     .groupby('row', 'seed')
-    .rollup({ ...counts, ...each((key) => op.mean(key)) })
-    .objects() as (Record<'row' | 'seed' | 'asked' | 'ok' | 'failed', number> & Record<string, unknown>)[];
-  const rows = new Map<string, SeedLine[]>();
-  for (const { row, seed, asked, ok, failed, ...means } of lines) {
-    const line = { seed, asked, ok, failed, values: each((key) => finite(means[key])) };
-    const name = rowNames[row] ?? '';
-    const there = rows.get(name);
+    .rollup({ ...counts, ...each((key) => op.mean(key)) });
+  const numbers = (name: string): ArrayLike<number | undefined> => lines.array(name) as ArrayLike<number | undefined>;
+  const [rows, seeds, asked, ok, failed] = ['row', 'seed', 'asked', 'ok', 'failed'].map(numbers);
+  const means = keys.map((key) => [key, numbers(key)] as const);
+  const found = new Map<string, SeedLine[]>();
+  for (let i = 0; i < lines.numRows(); i++) {
+    const at = (column: ArrayLike<number | undefined> | undefined): number => column?.[i] ?? 0;
+    const values: Record<string, number | null> = {};
+    for (const [key, column] of means) values[key] = finite(column[i]);
+    const line = { seed: at(seeds), asked: at(asked), ok: at(ok), failed: at(failed), values };
+    const name = rowNames[at(rows)] ?? '';
+    const there = found.get(name);
     if (there) there.push(line);
-    else rows.set(name, [line]);
+    else found.set(name, [line]);
   }
-  return rows;
+  return found;
 }
 
 /** 0, 1, 2, ... for texts in the order in which they first come: numbers are grouped sooner than texts. */

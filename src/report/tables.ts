@@ -27,11 +27,11 @@ async function readResults(folder: string, metrics: ViewOptions['metrics']): Pro
   const columns = chooseMetrics(metrics); // before what takes time
   const { sweep } = loadSweep(join(folder, 'sweep.yaml'));
   const asked = askedOf(sweep);
-  const { records, strangers } = await readRecords(asked, readSource(folder, asked), columns);
+  const found = await readRecords(asked, readSource(folder, asked), columns);
   return (options) => {
-    const chosen = choose(records, options.where ?? '');
-    const trials = chosen.map(({ trial }) => trial);
-    return makeReport(sweep.name, chosen, strangers, viewOf({ ...options, metrics }, sweep, trials));
+    const records = choose(found.records, options.where ?? '');
+    const trials = records.map(({ trial }) => trial);
+    return makeReport(sweep.name, { ...found, records }, viewOf({ ...options, metrics }, sweep, trials));
   };
 }
 

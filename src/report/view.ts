@@ -3,7 +3,6 @@ import { canonicalJson } from '../contract/ids.ts';
 import { suggest } from '../contract/problems.ts';
 import type { Sweep } from '../contract/sweep.ts';
 import type { Asked } from './asked.ts';
-import { chooseMetrics, type Metric } from './metrics.ts';
 
 /** What somebody wants to see, as it was written. */
 export interface ViewOptions {
@@ -23,8 +22,7 @@ export interface View {
   readonly where: string | null;
   /** Null: a row per arm. */
   readonly groupBy: readonly string[] | null;
-  readonly metrics: readonly Metric[];
-  /** They were chosen: a column without any number is shown, too. */
+  /** Columns were chosen: one without any number is shown, too. */
   readonly chosen: boolean;
   /** Null: nothing to compare with. */
   readonly baseline: string | null;
@@ -52,7 +50,6 @@ export function viewOf(options: ViewOptions, { axes, report }: Sweep, trials: re
   return {
     where: options.where?.trim() || null,
     groupBy: byArm ? null : groupBy,
-    metrics: chooseMetrics(options.metrics),
     chosen: options.metrics !== undefined,
     baseline: baseline !== null && strategies.includes(baseline) && isComparable ? baseline : null,
     perSeed: options.perSeed ?? false,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../src/contract/rows.ts';
-import { chooseMetrics, METRICS } from '../../src/report/metrics.ts';
+import { chooseMetrics } from '../../src/report/metrics.ts';
 import { readRecords } from '../../src/report/records.ts';
 import { isComplete, makeReport, strangersText } from '../../src/report/report.ts';
 import { reportOf, type Synthetic, type SyntheticTrial, stream, synthetic, usual } from './synthetic.ts';
@@ -176,15 +176,14 @@ describe('makeReport(…)', () => {
     const rows = [];
     for await (const batch of source.trials) rows.push(...batch);
     const backwards = { ...synthetic(made).source, trials: stream(rows.reverse()) };
-    const { records } = await readRecords(asked, backwards, METRICS);
-    expect(makeReport('quick', records, 0, usual)).toEqual(await reportOf(made));
+    const records = await readRecords(asked, backwards, chooseMetrics(undefined));
+    expect(makeReport('quick', records, usual)).toEqual(await reportOf(made));
   });
 
   it('counts rows that nobody asked for, beside the table', async () => {
     const { source } = synthetic({ trials: seeds('tsf', [{ fe: 0.1 }, { fe: 0.3 }]) });
     const { asked } = synthetic({ trials: seeds('tsf', [{}]) });
-    const { records, strangers } = await readRecords(asked, source, METRICS);
-    const report = makeReport('quick', records, strangers, usual);
+    const report = makeReport('quick', await readRecords(asked, source, chooseMetrics(undefined)), usual);
     expect(report.tables[0]!.rows[0]).toMatchObject({ n: 1, asked: 1 });
     expect(strangersText(report)).toEqual(['trials.jsonl has 1 row of no trial of this sweep: not in the table.']);
   });
@@ -325,8 +324,8 @@ describe('makeReport(…): columns', () => {
   });
 
   it('shows those that are chosen, in that order, with or without numbers', async () => {
-    const metrics = chooseMetrics(['returnAt4K', 'influencePrinted', 'retainKl', 'rsiSampled', 'feAt2K', 'fe']);
-    const { tables } = await reportOf({ trials: seeds('tsf', [{}]) }, { metrics, chosen: true });
+    const metrics = ['returnAt4K', 'influencePrinted', 'retainKl', 'rsiSampled', 'feAt2K', 'fe'];
+    const { tables } = await reportOf({ trials: seeds('tsf', [{}]) }, {}, metrics);
     const means = tables[0]!.columns.map((key) => [key, tables[0]!.rows[0]!.cells[key]!.mean]);
     expect(means).toEqual([
       ...[

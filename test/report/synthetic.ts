@@ -1,7 +1,7 @@
 import type { Failure, Overrun, Provenance, TrialResult } from '../../src/contract/rows.ts';
 import type { TrialSpec } from '../../src/contract/spec.ts';
 import type { Asked } from '../../src/report/asked.ts';
-import { chooseMetrics, METRICS } from '../../src/report/metrics.ts';
+import { chooseMetrics } from '../../src/report/metrics.ts';
 import { readRecords } from '../../src/report/records.ts';
 import { makeReport, type Report } from '../../src/report/report.ts';
 import type { FoundTrial, Source } from '../../src/report/source.ts';
@@ -100,13 +100,13 @@ export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; 
 }
 
 /** What the tables show when nobody asks for anything. */
-export const usual: View = { where: null, groupBy: null, metrics: chooseMetrics(undefined), chosen: false, baseline: null, perSeed: false };
+export const usual: View = { where: null, groupBy: null, chosen: false, baseline: null, perSeed: false };
 
-/** The report of synthetic rows. */
-export async function reportOf(made: Synthetic, view: Partial<View> = {}): Promise<Report> {
+/** The report of synthetic rows; with `metrics`, of these. */
+export async function reportOf(made: Synthetic, view: Partial<View> = {}, metrics?: readonly string[]): Promise<Report> {
   const { asked, source } = synthetic(made);
-  const { records, strangers } = await readRecords(asked, source, METRICS);
-  return makeReport('quick', records, strangers, { ...usual, ...view });
+  const records = await readRecords(asked, source, chooseMetrics(metrics));
+  return makeReport('quick', records, { ...usual, chosen: metrics !== undefined, ...view });
 }
 
 export async function* stream<T>(items: readonly T[]): AsyncGenerator<T[]> {

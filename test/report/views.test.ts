@@ -13,7 +13,8 @@ import { texReport } from '../../src/report/tex.ts';
 import type { View } from '../../src/report/view.ts';
 import { reportOf as reportOfAll, type SyntheticTrial, synthetic, usual } from './synthetic.ts';
 
-const reportOf = (trials: readonly SyntheticTrial[], view: Partial<View> = {}): Promise<Report> => reportOfAll({ trials }, view);
+const reportOf = (trials: readonly SyntheticTrial[], view: Partial<View> = {}, metrics?: readonly string[]): Promise<Report> =>
+  reportOfAll({ trials }, view, metrics);
 
 const arm = (strategy: string, rows: readonly SyntheticTrial['row'][], overrides = {}): SyntheticTrial[] =>
   rows.map((row, i) => ({ strategy, overrides, seed: i + 1, ...(row && { row }) }));
@@ -26,9 +27,9 @@ async function named(
   overrides = {},
 ): Promise<Report> {
   const { asked, source } = synthetic({ trials: names.flatMap((name) => arm('tsf', rows, { name })) });
-  const { records } = await readRecords(asked, source, METRICS);
-  const renamed = records.map((r) => ({ ...r, trial: { ...r.trial, strategy: String(r.trial.overrides['name']), overrides } }));
-  return makeReport('quick', renamed, 0, { ...usual, ...view });
+  const found = await readRecords(asked, source, chooseMetrics(undefined));
+  const records = found.records.map((r) => ({ ...r, trial: { ...r.trial, strategy: String(r.trial.overrides['name']), overrides } }));
+  return makeReport('quick', { ...found, records }, { ...usual, ...view });
 }
 
 const COMPARED = ['baseline', 'difference', 'differenceStd', 'differenceLow', 'differenceHigh', 'pairs'];
@@ -146,9 +147,11 @@ measured).
   });
 
   it('puts differences and their intervals below one another', async () => {
-    const report = await reportOf([...arm('none', [{ rsi: 0.1 }, { rsi: 0.3 }]), ...arm('tsf', [{ rsi: 0.2 }, { rsi: 0.6 }])], {
-      ...{ baseline: 'none', metrics: chooseMetrics(['rsi']), chosen: true },
-    });
+    const report = await reportOf(
+      [...arm('none', [{ rsi: 0.1 }, { rsi: 0.3 }]), ...arm('tsf', [{ rsi: 0.2 }, { rsi: 0.6 }])],
+      { baseline: 'none' },
+      ['rsi'],
+    );
     // 10 and 30: mean 20, std 14.14, half 12.706 · 14.142 / √2 = 127.06
     expect(printReport(report)).toContain(`
 minus none                      RSI
@@ -159,9 +162,11 @@ tsf             2      +20.0 ± 14.1
   });
 
   it('has a line per training seed', async () => {
-    const report = await reportOf(arm('tsf', [{ rsi: 0.5 }, { kind: 'bug', message: 'x' }, undefined], { 'correct.steps': 7 }), {
-      ...{ perSeed: true, metrics: chooseMetrics(['rsi', 'fe']), chosen: true },
-    });
+    const report = await reportOf(
+      arm('tsf', [{ rsi: 0.5 }, { kind: 'bug', message: 'x' }, undefined], { 'correct.steps': 7 }),
+      { perSeed: true },
+      ['rsi', 'fe'],
+    );
     expect(printReport(report, 'seeds')).toContain(`
                   RSI    FE
   seed  state       %     %
