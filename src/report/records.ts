@@ -1,15 +1,15 @@
 import type { Failure } from '../contract/rows.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
 import type { Asked } from './asked.ts';
-import { type BaseCost, type Context, correctionMs, isMasked, type Metric } from './metrics.ts';
+import { type BaseCost, correctionMs, isMasked, type Metric } from './metrics.ts';
 import type { FoundTrial, Source, Timed } from './source.ts';
 
 /** What the tables need of one trial; everything else of its row is let go as soon as it is read. */
 export interface TrialRecord {
   readonly trial: Asked;
   readonly state: 'ok' | 'failed' | 'missing';
-  /** Of the metrics that were read, in their order; null where one is not defined. */
-  readonly values: readonly (number | null)[];
+  /** Where its numbers stand in the columns. */
+  readonly at: number;
   readonly failure?: Failure;
   /** Of the base, where there is a row that names it. */
   readonly base: string;
@@ -21,11 +21,16 @@ export interface TrialRecord {
   readonly timedOn: 'one host' | 'two hosts' | null;
 }
 
-const NOTHING = { values: [], notAccepted: [], timedOn: null } as const;
+const NOTHING = { notAccepted: [], timedOn: null } as const;
+
+export interface Column {
+  readonly metric: Metric;
+  readonly values: Float64Array;
+}
 
 export interface Records {
-  /** What the `values` of a record are. */
-  readonly metrics: readonly Metric[];
+  /** What was read, and its numbers by `at`: NaN where one is not defined. */
+  readonly columns: readonly Column[];
   /** One per trial that was asked for, in the order in which that was, whatever order the rows came in. */
   readonly records: readonly TrialRecord[];
   /** How many rows nobody asked for. */
@@ -44,44 +49,50 @@ export async function readRecords(asked: readonly Asked[], source: Source, metri
     const ofTemplate = indexOf.get(template) ?? new Map<number, number>();
     indexOf.set(template, ofTemplate.set(seed, i));
   });
+  const columns = metrics.map((metric) => ({ metric, values: new Float64Array(asked.length).fill(Number.NaN) }));
   const records = new Array<TrialRecord | undefined>(asked.length).fill(undefined);
   let strangers = 0;
   const take = (row: FoundTrial): void => {
     const i = indexOf.get(row.template)?.get(row.seed);
     const trial = i === undefined ? undefined : asked[i];
     if (i === undefined || !trial) strangers++;
-    else records[i] = recordOf(row, trial);
+    else records[i] = recordOf(row, trial, i);
   };
-  const recordOf = (row: FoundTrial, trial: Asked): TrialRecord => {
+  const recordOf = (row: FoundTrial, trial: Asked, at: number): TrialRecord => {
     const { strategy } = trial;
-    const found = { trial, base: row.base, baseIsThere: true };
-    if (!row.ok) return { ...found, ...NOTHING, state: 'failed', values: valuesOfFailed(strategy, metrics), failure: row.failure };
+    const found = { trial, at, base: row.base, baseIsThere: true };
+    if (!row.ok) {
+      writeFailed(columns, trial, at);
+      return { ...found, ...NOTHING, state: 'failed', failure: row.failure };
+    }
     const mine = timings.get(row.id);
     const theirs = timings.get(row.base);
     const { identify = 0, correct } = mine?.phasesMs ?? {};
     const spentMs = correct === undefined ? undefined : correctionMs(strategy, identify, correct);
     const base = bases.get(row.base)?.cost ?? undefined;
     const context = { strategy, result: row.result, base, correctionMs: spentMs, trainMs: theirs?.phasesMs['train'] };
+    for (const { metric, values } of columns) values[at] = isMasked(strategy, metric) ? Number.NaN : (metric.of(context) ?? Number.NaN);
     const { accepted, reasons } = row.result.acceptance;
     const notAccepted = accepted ? [] : reasons.length > 0 ? reasons : ['no reason given'];
     const timedOn = !spentMs || context.trainMs === undefined ? null : mine?.host === theirs?.host ? 'one host' : 'two hosts';
-    return { ...found, state: 'ok', values: measure(metrics, context), notAccepted, timedOn };
+    return { ...found, state: 'ok', notAccepted, timedOn };
   };
   for await (const batch of source.trials) batch.forEach(take);
-  return { metrics, records: asked.map((trial, i) => records[i] ?? withoutRow(trial, bases, metrics)), strangers };
+  for (const [at, trial] of asked.entries()) records[at] ??= withoutRow(trial, at, bases, columns);
+  return { columns, records: records.flatMap((record) => record ?? []), strangers };
 }
 
 /** A trial waits for its base; where that failed, it waits for ever. */
-function withoutRow(trial: Asked, bases: ReadonlyMap<string, { failure?: Failure }>, metrics: readonly Metric[]): TrialRecord {
+function withoutRow(trial: Asked, at: number, bases: ReadonlyMap<string, { failure?: Failure }>, columns: readonly Column[]): TrialRecord {
   const base = trial.baseId;
   const there = bases.get(base);
-  const found = { trial, base, baseIsThere: there !== undefined, ...NOTHING };
+  const found = { trial, at, base, baseIsThere: there !== undefined, ...NOTHING };
   if (!there?.failure) return { ...found, state: 'missing' };
-  return { ...found, state: 'failed', values: valuesOfFailed(trial.strategy, metrics), failure: baseFailed(base, there.failure) };
+  writeFailed(columns, trial, at);
+  return { ...found, state: 'failed', failure: baseFailed(base, there.failure) };
 }
 
-const measure = (metrics: readonly Metric[], context: Context): (number | null)[] =>
-  metrics.map((metric) => (isMasked(context.strategy, metric) ? null : metric.of(context)));
-
-const valuesOfFailed = (strategy: string, metrics: readonly Metric[]): (number | null)[] =>
-  metrics.map((metric) => (isMasked(strategy, metric) ? null : (metric.ofFailed ?? null)));
+/** In some columns a failure counts. */
+function writeFailed(columns: readonly Column[], { strategy }: Asked, at: number): void {
+  for (const { metric, values } of columns) values[at] = isMasked(strategy, metric) ? Number.NaN : (metric.ofFailed ?? Number.NaN);
+}

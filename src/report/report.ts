@@ -2,7 +2,7 @@ import type { Asked } from './asked.ts';
 import { groups } from './groups.ts';
 import { isMasked, METRICS, type Metric, metricName } from './metrics.ts';
 import { acceptanceNotes, cellNotes, failureText, rowNotes } from './notes.ts';
-import type { Records, TrialRecord } from './records.ts';
+import type { Column, Records, TrialRecord } from './records.ts';
 import { type Interval, interval95, type Summary, summaryOf } from './statistics.ts';
 import { type SeedLine, seedLines } from './summarize.ts';
 import { rowKey, rowOf, type View } from './view.ts';
@@ -81,10 +81,10 @@ export interface Unfinished {
 }
 
 /** One table per scenario, in the order of the sweep; `none` and `retrain` frame every one of them and come first. */
-export function makeReport(sweep: string, { metrics: read, records, strangers }: Records, view: View): Report {
-  const tables = [...groups(records, (r) => r.trial.scenario)].map(([scenario, trials]) => makeTable(scenario, trials, read, view));
-  const columns = new Set(tables.flatMap((table) => table.columns));
-  const metrics = METRICS.filter(({ key }) => columns.has(key)).map((m) => {
+export function makeReport(sweep: string, { columns, records, strangers }: Records, view: View): Report {
+  const tables = [...groups(records, (r) => r.trial.scenario)].map(([scenario, trials]) => makeTable(scenario, trials, columns, view));
+  const shown = new Set(tables.flatMap((table) => table.columns));
+  const metrics = METRICS.filter(({ key }) => shown.has(key)).map((m) => {
     return [m.key, { name: metricName(m), unit: m.unit, describe: m.describe }] as const;
   });
   const { where, groupBy, baseline } = view;
@@ -105,20 +105,21 @@ export const columnsOf = ({ columns }: ScenarioTable): readonly Metric[] =>
 
 type Mark = (texts: readonly string[]) => number[];
 
-function makeTable(scenario: string, trials: readonly TrialRecord[], read: readonly Metric[], view: View): ScenarioTable {
+function makeTable(scenario: string, trials: readonly TrialRecord[], read: readonly Column[], view: View): ScenarioTable {
   const notes: string[] = [];
   const mark: Mark = (texts) => texts.map((text) => (notes.includes(text) ? notes.indexOf(text) + 1 : notes.push(text)));
-  const frames = ({ trial: { strategy } }: TrialRecord): boolean => strategy === 'none' || strategy === 'retrain';
-  const ordered = [...trials.filter(frames), ...trials.filter((r) => !frames(r))];
-  const has = (i: number): boolean => trials.some(({ values }) => typeof values[i] === 'number');
-  const columns = read.filter((metric, i) => view.chosen || metric.shown === 'always' || has(i));
+  const has = ({ values }: Column): boolean => trials.some(({ at }) => !Number.isNaN(values[at]));
+  const shown = read.filter((column) => view.chosen || column.metric.shown === 'always' || has(column));
+  const columns = shown.map(({ metric }) => metric);
   const keyOf = ({ trial }: TrialRecord): string => rowKey(view, trial);
-  const byRow = groups(ordered, keyOf);
-  const drafts = [...seedLines(ordered, keyOf, read)].map(([key, lines]): Draft => {
+  const byRow = groups(trials, keyOf);
+  const unordered = [...seedLines(trials, keyOf, shown)].map(([key, lines]): Draft => {
     const ofRow = byRow.get(key) ?? [];
     const [first] = ofRow;
     return { ...(first ? rowOf(view, first.trial) : { strategy: null, overrides: {} }), lines, trials: ofRow };
   });
+  const frames = ({ strategy }: Draft): boolean => strategy === 'none' || strategy === 'retrain';
+  const drafts = [...unordered.filter(frames), ...unordered.filter((draft) => !frames(draft))];
   const marks = mark(acceptanceNotes(trials));
   const rows = drafts.map((draft) => makeRow(draft, baselineOf(draft, drafts, view), columns, view, mark));
   const distinct = (of: (trial: Asked) => number): number => new Set(trials.map(({ trial }) => of(trial))).size;

@@ -1,6 +1,5 @@
 import { op, table } from './arquero.ts';
-import type { Metric } from './metrics.ts';
-import type { TrialRecord } from './records.ts';
+import type { Column, TrialRecord } from './records.ts';
 
 /** One training seed of a row of the table: the unit of every statistic. */
 export interface SeedLine {
@@ -20,47 +19,41 @@ export interface SeedLine {
 export function seedLines(
   records: readonly TrialRecord[],
   rowOf: (record: TrialRecord) => string,
-  metrics: readonly Metric[],
+  columns: readonly Column[],
 ): Map<string, SeedLine[]> {
-  const keys = metrics.map(({ key }) => key);
-  const each = <T>(make: (key: string, i: number) => T): Record<string, T> => Object.fromEntries(keys.map((key, i) => [key, make(key, i)]));
-  const counts = { asked: op.sum('asked'), ok: op.sum('ok'), failed: op.sum('failed') };
-  const [rowIds, armIds] = [numbering(), numbering()];
-  const rowNames: string[] = [];
-  const row = records.map((record) => {
-    const name = rowOf(record);
-    const id = rowIds(name);
-    rowNames[id] = name;
-    return id;
-  });
+  const keys = columns.map(({ metric }) => metric.key);
+  const [rowIds, armIds] = [new Numbering(), new Numbering()];
   const column = (of: (record: TrialRecord) => number): Float64Array => {
     const values = new Float64Array(records.length);
-    for (const [i, record] of records.entries()) values[i] = of(record);
+    for (let i = 0; i < records.length; i++) values[i] = of(records[i] as TrialRecord);
     return values;
   };
-  const lines = table({
-    row,
-    arm: records.map(({ trial }) => armIds(trial.arm)),
+  const ofTrials = table({
+    row: column((record) => rowIds.of(rowOf(record))),
+    arm: column(({ trial }) => armIds.of(trial.arm)),
     seed: column(({ trial }) => trial.seed),
-    asked: column(() => 1),
     ok: column(({ state }) => (state === 'ok' ? 1 : 0)),
     failed: column(({ state }) => (state === 'failed' ? 1 : 0)),
-    ...each((_, i) => column(({ values }) => values[i] ?? Number.NaN)), // which op.mean leaves out
-  })
-    .groupby('row', 'seed', 'arm')
-    .rollup({ ...counts, ...each((key) => op.mean(key)) })
-    .groupby('row', 'seed')
-    .rollup({ ...counts, ...each((key) => op.mean(key)) });
+    ...Object.fromEntries(columns.map(({ metric, values }) => [metric.key, column(({ at }) => values[at] ?? Number.NaN)])),
+  });
+  const sums = { ok: op.sum('ok'), failed: op.sum('failed') };
+  const means = Object.fromEntries(keys.map((key) => [key, op.mean(key)])); // NaN is left out
+  const ofArms = ofTrials.groupby('row', 'seed', 'arm').rollup({ asked: op.count(), ...sums, ...means });
+  // Where every row is one arm, that is it.
+  const lines =
+    rowIds.names.length === armIds.names.length
+      ? ofArms
+      : ofArms.groupby('row', 'seed').rollup({ asked: op.sum('asked'), ...sums, ...means });
   const numbers = (name: string): ArrayLike<number | undefined> => lines.array(name) as ArrayLike<number | undefined>;
   const [rows, seeds, asked, ok, failed] = ['row', 'seed', 'asked', 'ok', 'failed'].map(numbers);
-  const means = keys.map((key) => [key, numbers(key)] as const);
+  const values = keys.map((key) => [key, numbers(key)] as const);
   const found = new Map<string, SeedLine[]>();
   for (let i = 0; i < lines.numRows(); i++) {
     const at = (column: ArrayLike<number | undefined> | undefined): number => column?.[i] ?? 0;
-    const values: Record<string, number | null> = {};
-    for (const [key, column] of means) values[key] = finite(column[i]);
-    const line = { seed: at(seeds), asked: at(asked), ok: at(ok), failed: at(failed), values };
-    const name = rowNames[at(rows)] ?? '';
+    const ofSeed: Record<string, number | null> = {};
+    for (const [key, column] of values) ofSeed[key] = finite(column[i]);
+    const line = { seed: at(seeds), asked: at(asked), ok: at(ok), failed: at(failed), values: ofSeed };
+    const name = rowIds.names[at(rows)] ?? '';
     const there = found.get(name);
     if (there) there.push(line);
     else found.set(name, [line]);
@@ -69,13 +62,16 @@ export function seedLines(
 }
 
 /** 0, 1, 2, ... for texts in the order in which they first come: numbers are grouped sooner than texts. */
-function numbering(): (text: string) => number {
-  const ids = new Map<string, number>();
-  return (text) => {
-    const id = ids.get(text) ?? ids.size;
-    ids.set(text, id);
-    return id;
-  };
+class Numbering {
+  readonly names: string[] = [];
+  readonly #ids = new Map<string, number>();
+
+  of(name: string): number {
+    const there = this.#ids.get(name);
+    if (there !== undefined) return there;
+    this.#ids.set(name, this.names.length);
+    return this.names.push(name) - 1;
+  }
 }
 
 const finite = (x: unknown): number | null => (typeof x === 'number' && Number.isFinite(x) ? x : null);
