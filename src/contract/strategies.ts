@@ -159,7 +159,7 @@ const finetuneOptions = z.strictObject({
   timesteps: count
     .default(43_008)
     .describe('environment steps of further training: about as many gradient steps as K = 500 with 24 a batch of 2048'),
-  learningRate: z.number().positive().default(1e-3).describe('the other options are those the base was trained with'),
+  learningRate: z.number().positive().default(3e-3).describe('the other options are those the base was trained with'),
 });
 
 /** A named way to correct, as data; the code behind a name is in src/correction/strategies. */
@@ -199,16 +199,8 @@ function composed(needs: 'bounds' | 'states', describe: string, defaults: Readon
   };
 }
 
-/** What the paper's presets share: its loss, its alternation, constant learning rate, no worst case, the last policy. */
-const asPrinted = {
-  forget: { literal: 1 },
-  worstCase: 0,
-  alternate: true,
-  annealLr: false,
-  retainKl: 1,
-  retainValue: 0,
-  learningRate: 1e-3,
-};
+/** What the paper's presets share: its loss, its alternation, constant learning rate, no worst case. Their learning rates: sweeps/tuning.yaml. */
+const asPrinted = { forget: { literal: 1 }, worstCase: 0, alternate: true, annealLr: false, retainKl: 1, retainValue: 0 };
 const printedPairs = { target: 'pair', uniformRetain: 0, keep: 'last' };
 /** Hard Fisher masks, and distillation at temperature 2 with weight 0.2 (the authors' later code). */
 const printedProtection = { protect: 'hard', temperature: 2, retainKl: 0.2, retainValue: 0.2 };
@@ -222,22 +214,33 @@ export const STRATEGIES: Readonly<Record<string, Preset>> = {
   random: composed('states', 'control: tsf on random recorded pairs', { pairs: 'any', target: 'pair', worstCase: 0, keep: 'last' }),
   finetune: preset('environment', finetuneOptions, 'control: training goes on, with a penalty on toxic actions'),
   'retrain-penalty': preset('environment', retrainPenaltyOptions, 'control: trained from scratch with a penalty on toxic actions'),
-  'tsf:paper': composed('states', 'targeted state forgetting as the paper prints it', { ...asPrinted, ...printedPairs }),
-  'zsi:paper': composed('bounds', 'zero-shot strategy inversion as the paper prints it, truly data-free', { ...asPrinted, inverted: 256 }),
+  'tsf:paper': composed('states', 'targeted state forgetting as the paper prints it', {
+    ...asPrinted,
+    ...printedPairs,
+    learningRate: 3e-3,
+  }),
+  'zsi:paper': composed('bounds', 'zero-shot strategy inversion as the paper prints it, truly data-free', {
+    ...asPrinted,
+    inverted: 256,
+    learningRate: 3e-2,
+  }),
   'mrp+tsf:paper': composed('states', 'tsf:paper under memory replay protection as printed', {
     ...asPrinted,
     ...printedPairs,
     ...printedProtection,
+    learningRate: 3e-2,
   }),
   'mrp+zsi:paper': composed('bounds', 'zsi:paper under memory replay protection as printed', {
     ...asPrinted,
     inverted: 256,
     ...printedProtection,
+    learningRate: 3e-2,
   }),
   'tsf+zsi:paper': composed('states', 'tsf:paper on recorded pairs and inverted states, half and half', {
     ...asPrinted,
     ...printedPairs,
     inverted: 128,
+    learningRate: 1e-2,
   }),
   tsf: composed('states', 'targeted state forgetting: unlikelihood and margin on recorded and worst-case states'),
   zsi: composed('bounds', 'zero-shot: unlikelihood and margin on worst-case and inverted states, data-free', { inverted: 64 }),

@@ -12,7 +12,7 @@ export function forgetEffectiveness({ step, value }: Curve): number | null {
   const ratio = value.map((p) => Math.min(1, (p ?? first) / first));
   let area = 0;
   for (let i = 1; i < step.length; i++) area += ((step[i]! - step[i - 1]!) / last) * 0.5 * (ratio[i]! + ratio[i - 1]!);
-  return 1 - area;
+  return Math.max(0, 1 - area); // rounding may leave the area a hair above 1
 }
 
 /** 1 − p̄(after)/p̄(before); negative where the toxic thing is done more often, null where nothing is known or there was nothing to forget. */
