@@ -77,7 +77,7 @@ export interface Outlook {
 export function printPlan({ plan, description, trials, of, cached, estimate }: Outlook): string {
   const there = new Map<string, number>();
   for (const { arm, id } of trials) if (cached.trials.has(id)) there.set(arm, (there.get(arm) ?? 0) + 1);
-  const repeats = plan.correctionSeeds.length > 1 ? ` x ${plan.correctionSeeds.length} correction seeds where a strategy corrects` : '';
+  const repeats = plan.correctionSeeds.length > 1 ? ` x ${plan.correctionSeeds.length} correction seeds where a strategy draws` : '';
   const total = `${many(plan.trials, 'trial')} on ${many(plan.bases, 'base')}`;
   const grid = `${many(plan.arms.length, 'arm')} x ${many(plan.seeds.length, 'seed')}${repeats} = ${total}`;
   const left = `${many(plan.bases - cached.bases.size, 'base')} and ${many(plan.trials - cached.trials.size, 'trial')}`;

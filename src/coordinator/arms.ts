@@ -246,8 +246,8 @@ function bareEnvironments(sweep: Sweep, arms: readonly Draft[]): Problem[] {
   });
 }
 
-/** Whether a strategy changes the policy. What does not, draws nothing. */
-export const corrects = (strategy: string): boolean => strategyPreset(strategy).needs !== 'nothing';
+/** Whether a strategy changes what the policy does: then it must know what is forbidden. */
+const corrects = (strategy: string): boolean => strategyPreset(strategy).needs !== 'nothing';
 
 /** The environment, its options and the rules that a name stands for. */
 function resolveScenario({ scenarios }: Sweep, name: string): Pick<Arm, 'environment' | 'options' | 'rules'> {

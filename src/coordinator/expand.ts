@@ -3,8 +3,9 @@ import { ConfigError } from '../contract/errors.ts';
 import { canonicalJson, digestId, type Json } from '../contract/ids.ts';
 import { printProblem } from '../contract/problems.ts';
 import { type AcceptanceRule, type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
+import { strategyPreset } from '../contract/strategies.ts';
 import type { Sweep } from '../contract/sweep.ts';
-import { type Arm, corrects, resolveArms } from './arms.ts';
+import { type Arm, resolveArms } from './arms.ts';
 
 export interface PlannedTrial {
   readonly id: string;
@@ -84,7 +85,12 @@ function rowsOf(arms: readonly Arm[], { engine, acceptance, correctionSeeds }: S
     bases.set(text, base);
     // What stands for the base is replaced by its text, so that this is written once, too.
     const whole = write(trialSpec(arm, acceptance, BASE, correctionHole)).replace(canonicalJson(BASE), () => text);
-    return { arm, base, correctionSeeds: corrects(arm.strategy) ? correctionSeeds : [0], text: cut(whole, SEED, CORRECTION_SEED) };
+    return {
+      arm,
+      base,
+      correctionSeeds: strategyPreset(arm.strategy).draws ? correctionSeeds : [0],
+      text: cut(whole, SEED, CORRECTION_SEED),
+    };
   });
 }
 const BASE = '\u0000base' as unknown as BaseSpec;
@@ -94,7 +100,7 @@ const idOf = (canonical: string): string => digestId(Buffer.from(hash('sha256', 
 
 /**
  * All trials of a sweep, in the order in which they are to run: all arms at a seed before the next seed, within an arm its correction seeds.
- * What does not correct draws nothing: it stands once, at correction seed 0. Pure. Throws ConfigError for a grid that makes no sense.
+ * A strategy that draws no random numbers stands once, at correction seed 0. Pure. Throws ConfigError for a grid that makes no sense.
  */
 export function expand(sweep: Sweep): PlannedTrial[] {
   const { arms, problems } = resolveArms(sweep);

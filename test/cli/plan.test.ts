@@ -106,7 +106,7 @@ describe('printPlan', () => {
     expect(text).toBe(`small (engine wasm)
 Why?
 
-2 arms x 2 seeds x 3 correction seeds where a strategy corrects = 8 trials on 2
+2 arms x 2 seeds x 3 correction seeds where a strategy draws = 8 trials on 2
 bases
 
 arm                                                             trials    cached

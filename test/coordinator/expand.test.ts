@@ -168,11 +168,10 @@ describe('expand', () => {
   });
 
   it('expand(…) gives a strategy only what it reads, and merges arms that became equal', () => {
-    const trials = withAxes({ strategy: ['none', 'tsf:paper', 'tsf'], 'correct.steps': [10, 20], 'correct.entropy': [0.5] });
+    const trials = withAxes({ strategy: ['none', 'finetune', 'tsf'], 'correct.steps': [10, 20], 'correct.penalty': [0.5] });
     expect(trials.filter(({ seed }) => seed === 1).map(({ arm }) => arm)).toEqual([
       'cartpole/angle none',
-      'cartpole/angle tsf:paper correct.steps=10 correct.entropy=0.5',
-      'cartpole/angle tsf:paper correct.steps=20 correct.entropy=0.5',
+      'cartpole/angle finetune correct.penalty=0.5',
       'cartpole/angle tsf correct.steps=10',
       'cartpole/angle tsf correct.steps=20',
     ]);
@@ -191,7 +190,10 @@ describe('expand', () => {
 
   it('expand(…) trains one base per seed, however many strategies correct it', () => {
     const trials = grid({ axes: { ...minimal.axes, strategy: Object.keys(STRATEGIES) }, seeds: 3, correctionSeeds: 2 });
-    expect([trials.length, basesOf(trials).length]).toEqual([3 * (1 + 3 * 2), 3]);
+    const draws = Object.values(STRATEGIES).filter((preset) => preset.draws).length;
+    const still = Object.keys(STRATEGIES).length - draws;
+    expect(still).toBe(2); // none and shield
+    expect([trials.length, basesOf(trials).length]).toEqual([3 * (still + draws * 2), 3]);
   });
 
   it('expand(…) makes a new base for another engine and another ppo, and for nothing else', () => {
@@ -254,11 +256,11 @@ describe('expand', () => {
 
   it('expand(a sweep nobody loaded) throws ConfigError, with all problems', () => {
     expect(
-      refusal({ axes: { scenario: ['CartPole-v1'], strategy: ['tsf'] }, correct: { entropy: 1, worstCase: 300 } }).split('\n'),
+      refusal({ axes: { scenario: ['CartPole-v1'], strategy: ['tsf'] }, correct: { penalty: 1, uniformRetain: 300 } }).split('\n'),
     ).toEqual([
       'axes.scenario[0]: expected a constraint for tsf, got the bare environment CartPole-v1; choose cartpole/angle or none as the only strategy',
-      'correct.entropy: expected a parameter that a chosen strategy (tsf) reads, got entropy; it is read by tsf:paper',
-      'correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+      'correct.penalty: expected a parameter that a chosen strategy (tsf) reads, got penalty; it is read by finetune, retrain-penalty',
+      'correct.uniformRetain: expected uniformRetain not to exceed retainBatch, got uniformRetain 300, retainBatch 256',
     ]);
   });
 
@@ -298,8 +300,8 @@ describe('expand', () => {
 
     it('expand({ zip }) does not see how its mapping is ordered', () => {
       const ids = (zip: object): string[] => grid({ zip: [zip] }).map(({ id }) => id);
-      expect(ids({ 'correct.steps': [1, 2], 'correct.margin': [3, 4] })).toEqual(
-        ids({ 'correct.margin': [3, 4], 'correct.steps': [1, 2] }),
+      expect(ids({ 'correct.steps': [1, 2], 'correct.retainKl': [3, 4] })).toEqual(
+        ids({ 'correct.retainKl': [3, 4], 'correct.steps': [1, 2] }),
       );
     });
   });
