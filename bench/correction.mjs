@@ -26,7 +26,14 @@ export async function correction(say) {
   const names = ['mrp+tsf', 'tsf', 'tsf:paper'];
   const samples = { ...Object.fromEntries(names.map((name) => [name, []])), fisher: [] };
   const run = (name, steps) => {
-    const input = { base, constraint, recorded, checkpoints: () => [], checkpoint: () => {}, overrun: { multiples: [], measure: () => {} } };
+    const input = {
+      base,
+      constraint,
+      recorded,
+      checkpoints: () => [],
+      checkpoint: () => {},
+      overrun: { multiples: [], measure: () => {} },
+    };
     const options = STRATEGIES[name].options.parse({ steps, keep: 'last' });
     const start = process.cpuUsage();
     correctFromStates(input, options, engine, makeStream('correct', 'bench', 0), unobserved);

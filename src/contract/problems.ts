@@ -214,7 +214,7 @@ function fromRule({ message, params }: z.core.$ZodIssueCustom, path: Path, data:
     const written = valueAt(data, [...path.slice(0, -1), word]);
     return `${word} ${printGot(written === undefined ? siblings[word]?.default : written)}`;
   };
-  const rule = message.replace(/^must not /, 'not to ').replace(/^must /, 'to ');
+  const rule = message.replace(/\bmust not /, 'not to ').replace(/\bmust /, 'to ');
   const remedy: unknown = params?.['remedy'];
   const got = named.map(show).join(', ') || printGot(valueAt(data, path));
   return { path, at: 'value', expected: `${key} ${rule}`, got, remedy: typeof remedy === 'string' ? remedy : undefined };

@@ -30,7 +30,7 @@ describe('sweepJsonSchema()', () => {
 
   it.each<object>([
     { axes: { ...minimal.axes, 'ppo.gamma': [0.5], 'correct.steps': [1], 'evaluate.curvePoints': [3], 'ppo.hidden': [[8], [8, 8]] } },
-    { zip: [{ 'correct.steps': [1, 2], 'correct.margin': [1, 2] }] },
+    { zip: [{ 'correct.steps': [1, 2], 'correct.retainKl': [1, 2] }] },
     { axes: { strategy: ['none'] }, zip: [{ scenario: ['cartpole/angle', 'CartPole-v1'] }] },
     { exclude: [{ strategy: 'tsf', scenario: ['cartpole/angle'] }] },
     { include: [{ scenario: 'cartpole/angle', strategy: 'retrain' }] },

@@ -4,10 +4,12 @@ import { evaluateSchema } from '../../src/contract/evaluate.ts';
 import { ppoSchema } from '../../src/contract/ppo.ts';
 import { printProblem } from '../../src/contract/problems.ts';
 import { MAX_TRIALS } from '../../src/contract/seeds.ts';
+import { STRATEGIES } from '../../src/contract/strategies.ts';
 import { parseSweep, type Sweep, type SweepInput, salvage } from '../../src/contract/sweep.ts';
 
 const minimal: SweepInput = { version: 1, name: 'x', seeds: 2, axes: { scenario: ['cartpole/angle'], strategy: ['none', 'tsf'] } };
 const axes = minimal.axes;
+const NAMES = Object.keys(STRATEGIES).join(', ');
 const EDGE = { environment: 'CartPole-v1', rules: [{ where: { x: [0.5, 1] }, forbid: ['right'] }] };
 
 const parsed = (data: unknown): Sweep => {
@@ -61,11 +63,11 @@ describe('parseSweep', () => {
       zip: [{ 'correct.steps': [10, 20], 'correct.learningRate': [0.1, 0.2] }],
       exclude: [{ strategy: 'none', scenario: ['cartpole/angle', 'CartPole-v1'] }],
       include: [{ strategy: 'tsf', 'correct.steps': 5, scenario: 'cartpole/angle' }],
-      when: [{ if: { strategy: 'tsf' }, set: { 'correct.margin': 2, 'correct.forgetBatch': 512 } }],
+      when: [{ if: { strategy: 'tsf' }, set: { 'correct.retainKl': 2, 'correct.forgetBatch': 512 } }],
     });
     expect(Object.keys(sweep.zip[0] ?? {})).toEqual(['correct.steps', 'correct.learningRate']);
     expect(Object.keys(sweep.include[0] ?? {})).toEqual(['strategy', 'correct.steps', 'scenario']);
-    expect(sweep.when).toEqual([{ if: { strategy: 'tsf' }, set: { 'correct.margin': 2, 'correct.forgetBatch': 512 } }]);
+    expect(sweep.when).toEqual([{ if: { strategy: 'tsf' }, set: { 'correct.retainKl': 2, 'correct.forgetBatch': 512 } }]);
     expect(sweep.exclude).toEqual([{ strategy: 'none', scenario: ['cartpole/angle', 'CartPole-v1'] }]);
     expect(sweep.report.groupBy).toEqual(['scenario', 'strategy', 'correct.steps', 'correct.learningRate']);
   });
@@ -118,12 +120,9 @@ describe('parseSweep', () => {
       { report: { groupBy: ['strategi'] } },
       'report.groupBy[0]: expected an axis of this sweep (scenario, strategy), got "strategi"; did you mean strategy?',
     ],
-    [{ report: { baseline: 'non' } }, 'report.baseline: expected one of none, retrain, tsf:paper, tsf, got "non"; did you mean none?'],
-    [{ axes: { ...axes, strategy: [] } }, 'axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got []'],
-    [
-      { axes: { scenario: axes.scenario } },
-      'axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got nothing; add it',
-    ],
+    [{ report: { baseline: 'non' } }, `report.baseline: expected one of ${NAMES}, got "non"; did you mean none?`],
+    [{ axes: { ...axes, strategy: [] } }, `axes.strategy: expected a list, not empty, of ${NAMES}, got []`],
+    [{ axes: { scenario: axes.scenario } }, `axes.strategy: expected a list, not empty, of ${NAMES}, got nothing; add it`],
     [{ axes: { ...axes, 'ppo.gamma': [0.9, 0.9] } }, 'axes.ppo.gamma[1]: expected every value once, got 0.9 twice; remove one'],
     [{ axes: { ...axes, 'ppo.gamma': [0.9, 2] } }, 'axes.ppo.gamma[1]: expected a number in [0, 1], got 2'],
     [{ axes: { ...axes, 'ppo.gama': [0.9] } }, 'axes.ppo.gama: expected a known key, got ppo.gama; did you mean ppo.gamma?'],
@@ -161,10 +160,7 @@ describe('parseSweep', () => {
       'exclude[0].correct: expected a known key, got correct; write correct.<parameter>, one key per parameter',
     ],
     [{ exclude: [{}] }, 'exclude[0]: expected a condition, got {}; for example strategy: tsf'],
-    [
-      { exclude: [{ strategy: 'tfs' }] },
-      'exclude[0].strategy: expected one of none, retrain, tsf:paper, tsf, got "tfs"; did you mean tsf?',
-    ],
+    [{ exclude: [{ strategy: 'tfs' }] }, `exclude[0].strategy: expected one of ${NAMES}, got "tfs"; did you mean tsf?`],
     [
       { exclude: [{ scenario: ['cartpole/angle', 'cartpole/angel'] }] },
       'exclude[0].scenario[1]: expected cartpole/angle or CartPole-v1, got "cartpole/angel"; did you mean cartpole/angle?',
@@ -173,10 +169,7 @@ describe('parseSweep', () => {
       { exclude: [{ 'correct.steps': '100_000' }] },
       'exclude[0].correct.steps: expected an integer >= 1 or a list, not empty, of integers >= 1, got "100_000"; YAML 1.2 reads 100_000 as text; write 100000',
     ],
-    [
-      { include: [{ scenario: 'cartpole/angle' }] },
-      'include[0].strategy: expected one of none, retrain, tsf:paper, tsf, got nothing; add it',
-    ],
+    [{ include: [{ scenario: 'cartpole/angle' }] }, `include[0].strategy: expected one of ${NAMES}, got nothing; add it`],
     [{ when: [{ if: { strategy: 'tsf' } }] }, 'when[0].set: expected a mapping, got nothing; add it'],
     [{ when: [{ if: {}, set: { 'ppo.gamma': 1 } }] }, 'when[0].if: expected a condition, got {}; for example strategy: tsf'],
     [{ when: [{ if: { strategy: 'tsf' }, set: {} }] }, 'when[0].set: expected a parameter to set, got {}; for example correct.steps: 1000'],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/contract/errors.ts';
+import { STRATEGIES } from '../../src/contract/strategies.ts';
 import { type Loaded, loadSweep, parseSweepText } from '../../src/coordinator/load.ts';
 
 const good = `# a question
@@ -16,6 +17,8 @@ axes:
 ppo:
   numEnvs: 8
 `;
+
+const NAMES = Object.keys(STRATEGIES).join(', ');
 
 /** The message, line by line. Anything but a ConfigError is the test's failure. */
 function refusal(text: string, overrides: readonly string[] = []): string[] {
@@ -54,7 +57,7 @@ describe('parseSweepText refuses', () => {
     [
       'a missing nested key',
       change('  strategy: [none, tsf]\n', ''),
-      'a.yaml:5:1 axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got nothing; add it',
+      `a.yaml:5:1 axes.strategy: expected a list, not empty, of ${NAMES}, got nothing; add it`,
     ],
     [
       'an underscored number',
@@ -70,26 +73,14 @@ describe('parseSweepText refuses', () => {
     ['a number out of range', `${good}  gamma: 1.5\n`, 'a.yaml:10:10 ppo.gamma: expected a number in [0, 1], got 1.5'],
     ['infinity', `${good}  learningRate: .inf\n`, 'a.yaml:10:17 ppo.learningRate: expected a number > 0, got .inf'],
     ['an empty section', `${good}correct:\n`, 'a.yaml:10:1 correct: expected a mapping, got null; remove the key or give it a value'],
-    [
-      'a misspelt strategy',
-      change('tsf]', 'tfs]'),
-      'a.yaml:7:20 axes.strategy[1]: expected one of none, retrain, tsf:paper, tsf, got "tfs"; did you mean tsf?',
-    ],
+    ['a misspelt strategy', change('tsf]', 'tfs]'), `a.yaml:7:20 axes.strategy[1]: expected one of ${NAMES}, got "tfs"; did you mean tsf?`],
     [
       'a misspelt scenario',
       change('angle]', 'angel]'),
       'a.yaml:6:14 axes.scenario[0]: expected cartpole/angle or CartPole-v1, got "cartpole/angel"; did you mean cartpole/angle?',
     ],
-    [
-      'no list',
-      change('[none, tsf]', 'tsf'),
-      'a.yaml:7:13 axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got "tsf"; write [tsf]',
-    ],
-    [
-      'an empty grid',
-      change('[none, tsf]', '[]'),
-      'a.yaml:7:13 axes.strategy: expected a list, not empty, of none, retrain, tsf:paper, tsf, got []',
-    ],
+    ['no list', change('[none, tsf]', 'tsf'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of ${NAMES}, got "tsf"; write [tsf]`],
+    ['an empty grid', change('[none, tsf]', '[]'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of ${NAMES}, got []`],
     ['a value twice', change('tsf]', 'none]'), 'a.yaml:7:20 axes.strategy[1]: expected every value once, got "none" twice; remove one'],
     [
       'a bare environment under a strategy that corrects',
@@ -103,13 +94,13 @@ describe('parseSweepText refuses', () => {
     ],
     [
       'a parameter that nobody reads',
-      `${good}correct:\n  entropy: 0.1\n`,
-      'a.yaml:11:3 correct.entropy: expected a parameter that a chosen strategy (none, tsf) reads, got entropy; it is read by tsf:paper',
+      `${good}correct:\n  penalty: 0.1\n`,
+      'a.yaml:11:3 correct.penalty: expected a parameter that a chosen strategy (none, tsf) reads, got penalty; it is read by finetune, retrain-penalty',
     ],
     [
       'an axis that nobody reads',
-      change('ppo:', '  correct.entropy: [0.1]\nppo:'),
-      'a.yaml:8:3 axes.correct.entropy: expected a parameter that a chosen strategy (none, tsf) reads, got entropy; it is read by tsf:paper',
+      change('ppo:', '  correct.penalty: [0.1]\nppo:'),
+      'a.yaml:8:3 axes.correct.penalty: expected a parameter that a chosen strategy (none, tsf) reads, got penalty; it is read by finetune, retrain-penalty',
     ],
     [
       "a strategy's parameter of the wrong type",
@@ -118,13 +109,13 @@ describe('parseSweepText refuses', () => {
     ],
     [
       "a strategy's rule",
-      `${good}correct:\n  worstCase: 300\n`,
-      'a.yaml:11:14 correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+      `${good}correct:\n  uniformRetain: 300\n`,
+      'a.yaml:11:18 correct.uniformRetain: expected uniformRetain not to exceed retainBatch, got uniformRetain 300, retainBatch 256',
     ],
     [
       "a strategy's rule, broken at its default",
-      `${good}correct:\n  steps: 10\n  forgetBatch: 64\n`,
-      'a.yaml:12:16 correct.forgetBatch: expected worstCase not to exceed forgetBatch, got worstCase 128, forgetBatch 64; set correct.worstCase too',
+      `${good}correct:\n  steps: 10\n  retainBatch: 64\n`,
+      'a.yaml:12:16 correct.retainBatch: expected uniformRetain not to exceed retainBatch, got uniformRetain 128, retainBatch 64; set correct.uniformRetain too',
     ],
     [
       'minibatches that do not divide the batch',
@@ -156,8 +147,8 @@ describe('parseSweepText refuses', () => {
     ],
     [
       'an exclude by what no arm reads',
-      `${good}exclude: [{ correct.entropy: 1 }]\n`,
-      'a.yaml:10:30 exclude[0].correct.entropy: expected an arm that matches, got none with { correct.entropy: 1 }; no arm reads correct.entropy',
+      `${good}exclude: [{ correct.penalty: 1 }]\n`,
+      'a.yaml:10:30 exclude[0].correct.penalty: expected an arm that matches, got none with { correct.penalty: 1 }; no arm reads correct.penalty',
     ],
     [
       'a grid of which everything is excluded',
@@ -181,10 +172,10 @@ describe('parseSweepText refuses', () => {
     ],
     [
       'an include of what its strategy does not read',
-      `${good}include: [{ scenario: cartpole/angle, strategy: tsf, correct.entropy: 1, correct.worstCase: 300 }]\n`,
+      `${good}include: [{ scenario: cartpole/angle, strategy: tsf, correct.penalty: 1, correct.uniformRetain: 300 }]\n`,
       [
-        'a.yaml:10:54 include[0].correct.entropy: expected a parameter that its strategy (tsf) reads, got entropy; it is read by tsf:paper',
-        'a.yaml:10:93 include[0].correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+        'a.yaml:10:54 include[0].correct.penalty: expected a parameter that its strategy (tsf) reads, got penalty; it is read by finetune, retrain-penalty',
+        'a.yaml:10:97 include[0].correct.uniformRetain: expected uniformRetain not to exceed retainBatch, got uniformRetain 300, retainBatch 256',
       ],
     ],
     [
@@ -199,32 +190,32 @@ describe('parseSweepText refuses', () => {
     ],
     [
       'a `when` of what nobody who matches reads',
-      `${good}when: [{ if: { strategy: none }, set: { correct.steps: 7 } }]\n`,
-      'a.yaml:10:41 when[0].set.correct.steps: expected a parameter that a matching strategy (none) reads, got steps; it is read by tsf:paper, tsf',
+      `${good}when: [{ if: { strategy: none }, set: { correct.penalty: 7 } }]\n`,
+      'a.yaml:10:41 when[0].set.correct.penalty: expected a parameter that a matching strategy (none) reads, got penalty; it is read by finetune, retrain-penalty',
     ],
     [
       'a `when` of what an axis and another `when` set',
       change('ppo:', '  correct.steps: [1, 2]\nppo:') +
-        'when:\n  - { if: { strategy: tsf }, set: { correct.margin: 2 } }\n  - { if: { correct.steps: 1 }, set: { correct.margin: 3, correct.steps: 4 } }\n',
+        'when:\n  - { if: { strategy: tsf }, set: { correct.retainKl: 2 } }\n  - { if: { correct.steps: 1 }, set: { correct.retainKl: 3, correct.steps: 4 } }\n',
       [
-        'a.yaml:13:40 when[1].set.correct.margin: expected a parameter that is not set yet, got correct.margin, which when[0] sets wherever this matches; remove it',
-        'a.yaml:13:59 when[1].set.correct.steps: expected a parameter that is not set yet, got correct.steps, which axes sets wherever this matches; remove it',
+        'a.yaml:13:40 when[1].set.correct.retainKl: expected a parameter that is not set yet, got correct.retainKl, which when[0] sets wherever this matches; remove it',
+        'a.yaml:13:61 when[1].set.correct.steps: expected a parameter that is not set yet, got correct.steps, which axes sets wherever this matches; remove it',
       ],
     ],
     [
       'a `when` that breaks a rule of the strategy',
-      `${good}when: [{ if: { strategy: tsf }, set: { correct.worstCase: 300 } }]\n`,
-      'a.yaml:10:59 when[0].set.correct.worstCase: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+      `${good}when: [{ if: { strategy: tsf }, set: { correct.uniformRetain: 300 } }]\n`,
+      'a.yaml:10:63 when[0].set.correct.uniformRetain: expected uniformRetain not to exceed retainBatch, got uniformRetain 300, retainBatch 256',
     ],
     [
       'a zip that nobody reads',
-      `${good}zip: [{ correct.entropy: [0.1, 0.2] }]\n`,
-      'a.yaml:10:9 zip[0].correct.entropy: expected a parameter that a chosen strategy (none, tsf) reads, got entropy; it is read by tsf:paper',
+      `${good}zip: [{ correct.penalty: [0.1, 0.2] }]\n`,
+      'a.yaml:10:9 zip[0].correct.penalty: expected a parameter that a chosen strategy (none, tsf) reads, got penalty; it is read by finetune, retrain-penalty',
     ],
     [
       'a zip that breaks a rule',
-      `${good}zip: [{ correct.worstCase: [10, 300], correct.steps: [1, 2] }]\n`,
-      'a.yaml:10:33 zip[0].correct.worstCase[1]: expected worstCase not to exceed forgetBatch, got worstCase 300, forgetBatch 256',
+      `${good}zip: [{ correct.uniformRetain: [10, 300], correct.steps: [1, 2] }]\n`,
+      'a.yaml:10:37 zip[0].correct.uniformRetain[1]: expected uniformRetain not to exceed retainBatch, got uniformRetain 300, retainBatch 256',
     ],
     [
       'zips with a grid without end',
@@ -295,14 +286,14 @@ describe('parseSweepText refuses', () => {
 
   it('parseSweepText(many mistakes) names them all, in the order of the file', () => {
     const text = change('seeds: 5', 'seeds: 0').replace(GRID, 'scenario: [CartPole-v1]').replace('numEnvs: 8', 'numEnv: 8');
-    const lines = refusal(`descripton: x\n${text}correct:\n  forgetBatch: 1\n`);
+    const lines = refusal(`descripton: x\n${text}correct:\n  retainBatch: 1\n`);
     expect(lines.map((line) => line.split(': expected')[0])).toEqual([
       ...[
         'a.yaml:1:1 descripton',
         'a.yaml:5:8 seeds',
         'a.yaml:7:14 axes.scenario[0]',
         'a.yaml:10:3 ppo.numEnv',
-        'a.yaml:12:16 correct.forgetBatch',
+        'a.yaml:12:16 correct.retainBatch',
       ],
     ]);
   });
@@ -446,10 +437,7 @@ correct:
     [['seed=3'], 'override "seed=3" seed: expected a known key, got seed; did you mean seeds?'],
     [['stratgy=tsf'], 'override "stratgy=tsf" stratgy: expected a known key, got stratgy; did you mean axes.strategy?'],
     [['numEnvs=3'], 'override "numEnvs=3" numEnvs: expected a known key, got numEnvs; did you mean ppo.numEnvs?'],
-    [
-      ['strategy=none,tfs'],
-      'override "strategy=none,tfs" axes.strategy[1]: expected one of none, retrain, tsf:paper, tsf, got "tfs"; did you mean tsf?',
-    ],
+    [['strategy=none,tfs'], `override "strategy=none,tfs" axes.strategy[1]: expected one of ${NAMES}, got "tfs"; did you mean tsf?`],
     [['ppo.gama=1'], 'override "ppo.gama=1" ppo.gama: expected a known key, got gama; did you mean gamma?'],
     [
       ['ppo.totalTimesteps=100_000'],
