@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CompiledRule } from '../../src/contract/spec.ts';
-import { inMargin, type Span, sampleOutside, sampleRegion, toxicMask, uniformInBox } from '../../src/envs/constraint.ts';
+import {
+  boxesAround,
+  deadEnd,
+  inMargin,
+  type Span,
+  sampleOutside,
+  sampleRegion,
+  toxicMask,
+  uniformInBox,
+} from '../../src/envs/constraint.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 
 const INF = Number.POSITIVE_INFINITY;
@@ -383,5 +392,119 @@ describe('sampleOutside(rules, margin, box, stream, out, rows)', () => {
         'sampleOutside: expected a point outside the region and its margin, got 10000 inside for row 0: rules 0 in [-1, 1]; box [-1, 1]',
       ),
     );
+  });
+});
+
+describe('boxesAround(rules, box, points, rows, low, high)', () => {
+  const ROWS = 8;
+  /** The last dimension is a whole number. */
+  const anySpans = anyBox.map((spans) => spans.map((span, k): Span => (k === DIM - 1 ? { ...span, integer: true } : span)));
+
+  it('gives each point a box that contains it, lies in S_f and in the box, and fixes whole numbers', () => {
+    let sets = 0;
+    fc.assert(
+      fc.property(anyRules, anySpans, key, (rules, box, k) => {
+        const points = new Float32Array(ROWS * DIM);
+        if (!sampled(() => sampleRegion(rules, box, new Stream(k, 3), points, ROWS))) return;
+        sets++;
+        const low = new Float64Array(ROWS * DIM).fill(Number.NaN);
+        const high = low.slice();
+        boxesAround(rules, box, points, ROWS, low, high);
+        const draw = new Stream(k, 4);
+        for (let row = 0; row < ROWS; row++) {
+          const span = (d: number) => [low[row * DIM + d]!, points[row * DIM + d]!, high[row * DIM + d]!] as const;
+          for (let d = 0; d < DIM; d++) {
+            const [from, at, to] = span(d);
+            expect(from <= at && at <= to).toBe(true);
+            expect(from >= box[d]!.low && to <= box[d]!.high).toBe(true);
+          }
+          const [from, at, to] = span(DIM - 1);
+          expect([from, to]).toEqual([at, at]);
+          // Its corners, and points in it, are toxic.
+          for (let sample = 0; sample < 2 ** DIM + 8; sample++) {
+            const share = (d: number) => (sample < 2 ** DIM ? (sample >>> d) & 1 : draw.uniform());
+            const point = Float32Array.from({ length: DIM }, (_, d) => {
+              const s = share(d);
+              return (1 - s) * span(d)[0] + s * span(d)[2];
+            });
+            expect(toxicMask(rules, point, 0, DIM)).not.toBe(0);
+          }
+        }
+      }),
+      { seed: 6, numRuns: 150 },
+    );
+    expect(sets).toBeGreaterThan(30);
+  });
+
+  it('takes the first rule of those that hold', () => {
+    const rules: CompiledRule[] = [
+      { dims: [{ index: 0, low: 2, high: 3 }], forbid: [0] },
+      { dims: [{ index: 0, low: 0, high: 1 }], forbid: [0] },
+      { dims: [{ index: 0, low: 0.5, high: 3 }], forbid: [0] },
+    ];
+    const [low, high] = [new Float64Array(3), new Float64Array(3)];
+    boxesAround(rules, [{ low: 0, high: 2.5 }], Float32Array.of(0.75, 1.5, 2.25), 3, low, high);
+    expect([[...low], [...high]]).toEqual([
+      [0, 0.5, 2],
+      [1, 2.5, 2.5],
+    ]);
+  });
+
+  it('throws for a point outside the region, outside the box, or that is no number', () => {
+    const [low, high] = [new Float64Array(8), new Float64Array(8)];
+    for (const theta of [0, 0.419, Number.NaN]) {
+      const points = Float32Array.of(0, 0, 0.1, 0, 0, 0, theta, 0);
+      expect(() => boxesAround(ANGLE, CARTPOLE, points, 2, low, high)).toThrow(
+        new RangeError('boxesAround: expected points of the region, got row 1 outside'),
+      );
+    }
+  });
+});
+
+describe('deadEnd(rules, obsDim, actions)', () => {
+  const GRID = 4;
+  const ACTIONS = 3;
+  /** Boxes with whole-number ends, some of them open: where they meet, they meet in a point of the grid from -1 to GRID + 1. */
+  const gridRule = fc.record({
+    dims: fc.uniqueArray(
+      fc
+        .record({ index: fc.nat(1), a: fc.nat(GRID), b: fc.nat(GRID), open: fc.constantFrom('low', 'high', 'none', 'none') })
+        .map(({ index, a, b, open }) => ({
+          index,
+          low: open === 'low' ? -INF : Math.min(a, b),
+          high: open === 'high' ? INF : Math.max(a, b),
+        })),
+      { selector: (d) => d.index },
+    ),
+    forbid: fc.uniqueArray(fc.nat(ACTIONS - 1), { minLength: 1, maxLength: ACTIONS - 1 }),
+  });
+
+  it('finds rules that leave no action exactly where brute force does, and all of them hold together there', () => {
+    const found = { some: 0, none: 0 };
+    fc.assert(
+      fc.property(fc.array(gridRule, { maxLength: 5 }), (rules) => {
+        const points: number[][] = [];
+        for (let x = -1; x <= GRID + 1; x++) for (let y = -1; y <= GRID + 1; y++) points.push([x, y]);
+        const dead = deadEnd(rules, 2, ACTIONS);
+        expect(dead !== null).toBe(points.some((point) => mask(rules, ...point) === 0b111));
+        found[dead ? 'some' : 'none']++;
+        if (!dead) return;
+        expect(dead).toEqual([...new Set(dead)].sort((a, b) => a - b));
+        const chosen = dead.map((i) => rules[i]!);
+        expect(points.some((point) => chosen.every((rule) => mask([rule], ...point) !== 0))).toBe(true);
+        expect(new Set(chosen.flatMap((rule) => rule.forbid)).size).toBe(ACTIONS);
+      }),
+      { seed: 7, numRuns: 400 },
+    );
+    expect(Math.min(found.some, found.none)).toBeGreaterThan(50);
+  });
+
+  it('closes its boxes: a shared face is enough, its float32 neighbour is not', () => {
+    const beside = (low: number): CompiledRule[] => [
+      { dims: [{ index: 0, low: -INF, high: 0.5 }], forbid: [0] },
+      { dims: [{ index: 0, low, high: INF }], forbid: [1] },
+    ];
+    expect([deadEnd(beside(0.5), 1, 2), deadEnd(beside(above(0.5)), 1, 2)]).toEqual([[0, 1], null]);
+    expect([deadEnd(ANGLE, 4, 2), deadEnd([], 4, 2)]).toEqual([null, null]);
   });
 });
