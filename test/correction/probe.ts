@@ -7,6 +7,7 @@ import type { ForgetSet } from '../../src/correction/identify/rules.ts';
 import type { States } from '../../src/correction/states.ts';
 import { boxesAround, inMargin, type Span, sampleOutside, sampleRegion, toxicMask } from '../../src/envs/constraint.ts';
 import type { Engine, Network, Shape } from '../../src/math/engine.ts';
+import { size } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 import type { Policy } from '../../src/ppo/policy.ts';
 import { noise } from '../math/harness.ts';
@@ -47,13 +48,10 @@ export const TOY: Constraint = {
 export const TOY_SHAPE: Shape = { obsDim: 2, hidden: [6], actions: 3, gaussian: false, separate: false };
 
 /** An untrained policy with opinions: random weights, the same ones on every engine. */
-export const untrained = (shape: Shape, seed = 1, scale = 0.6): Policy => ({ shape, params: noise(seed)(sizeOf(shape), scale) });
-
-const sizeOf = ({ obsDim, hidden, actions, separate }: Shape): number => {
-  const widths = [obsDim, ...hidden];
-  const tower = hidden.reduce((sum, width, i) => sum + (widths[i]! + 1) * width, 0);
-  return (separate ? 2 : 1) * tower + (hidden.at(-1)! + 1) * (actions + 1);
-};
+export const untrained = (shape: Shape, seed = 1, scale = 0.6): Policy => ({
+  shape,
+  params: noise(Math.imul(seed, 0x9e3779b1))(size(shape), scale),
+});
 
 export function networkOf(engine: Engine, { shape, params }: Policy, maxRows = 1024): Network {
   const network = engine.network(shape, maxRows);
