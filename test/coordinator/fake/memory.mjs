@@ -1,34 +1,39 @@
-// Heap of a coordinator before and after `trials` trials, as JSON. Run with --expose-gc. Arguments: folder, trials.
+// What a coordinator holds while it runs so many empty trials: heap and resident size, MB, after every power of ten of rows, as JSON.
+// Run with --expose-gc. Arguments: folder, trials (a multiple of 100).
 import { LocalBus } from '../../../dist/bus/local.js';
-import { evaluateSchema } from '../../../dist/contract/evaluate.js';
-import { ppoSchema } from '../../../dist/contract/ppo.js';
-import { baseId, trialId } from '../../../dist/contract/spec.js';
+import { expand } from '../../../dist/coordinator/expand.js';
+import { parseSweepText } from '../../../dist/coordinator/load.js';
+import { planOf } from '../../../dist/coordinator/plan.js';
 import { Schedule } from '../../../dist/coordinator/schedule.js';
 import { Store } from '../../../dist/coordinator/store.js';
 import { runTrial, trainBase } from '../../worker/fake/jobs.mjs';
 
 const [folder, count] = [process.argv[2], Number(process.argv[3])];
 const observe = { phase: (_name, work) => work(), progress: () => {} };
+const MB = 2 ** 20;
 
-const [ppo, evaluate] = [ppoSchema.parse({}), evaluateSchema.parse({})];
-const trials = [];
-for (let seed = 1; trials.length < count; seed++) {
-  const base = { environment: 'CartPole-v1', options: {}, ppo, seed, engine: 'wasm' };
-  for (let correctionSeed = 0; correctionSeed < 20; correctionSeed++) {
-    const spec = { base, rules: [], strategy: 'tsf', correct: {}, evaluate, correctionSeed };
-    trials.push({ id: trialId(spec), baseId: baseId(base), spec });
-  }
-}
+const seeds = count / 100;
+const text = `version: 1\nname: x\nseeds: ${seeds}\ncorrectionSeeds: 100\naxes: { scenario: [cartpole/angle], strategy: [tsf] }\n`;
+const { sweep } = parseSweepText(text, 'x.yaml');
+const trials = expand(sweep);
 
 const numerics = { base: '', trial: '', all: '', engine: '', files: {} };
 const freeze = { extend: false, recompute: false, warn: () => {} };
-const store = await Store.open(folder, { sweepYaml: '', plan: { digest: '' }, numerics }, freeze);
+const store = await Store.open(folder, { sweepYaml: text, plan: planOf(sweep, trials), numerics }, freeze);
 // Files are the agent's matter, and would be most of the time.
-const digests = new Set();
 store.files.has = async () => true;
-store.files.put = async (_kind, bytes) => digests.add(bytes.length);
+store.files.put = async () => '';
 const bus = new LocalBus(store.files);
-const schedule = new Schedule({ trials, store, bus, window: 6, numerics: '' });
+const samples = [];
+function sample(rows) {
+  for (let i = 0; i < 3; i++) globalThis.gc();
+  samples.push({ rows, heap: process.memoryUsage().heapUsed / MB, rss: process.memoryUsage.rss() / MB });
+}
+const onRow = ({ kind }) => {
+  const rows = store.count('trial');
+  if (kind === 'trial' && Number.isInteger(Math.log10(rows)) && rows >= 100) sample(rows);
+};
+const schedule = new Schedule({ trials, store, bus, window: 6, numerics: '', onRow });
 
 async function agent() {
   while (!bus.closed) {
@@ -44,13 +49,7 @@ async function agent() {
   }
 }
 
-const heap = () => {
-  for (let i = 0; i < 3; i++) globalThis.gc();
-  return process.memoryUsage().heapUsed;
-};
-const before = heap();
 await Promise.all([schedule.run(), agent()]);
-const after = heap();
 const rows = store.count('trial');
 await store.close();
-process.stdout.write(JSON.stringify({ rows, before, after }));
+process.stdout.write(JSON.stringify({ rows, samples, peak: process.resourceUsage().maxRSS / 1024 }));
