@@ -211,7 +211,13 @@ export const STRATEGIES: Readonly<Record<string, Preset>> = {
   none: preset('nothing', collectionOnly, 'the base as it is', false),
   retrain: preset('environment', collectionOnly, 'the gold: trained from scratch with toxic actions masked, evaluated with the mask on'),
   shield: preset('bounds', collectionOnly, 'the base with toxic actions masked at inference', false),
-  random: composed('states', 'control: tsf on random recorded pairs', { pairs: 'any', target: 'pair', worstCase: 0, keep: 'last' }),
+  random: composed('states', 'control: tsf on random recorded pairs', {
+    pairs: 'any',
+    target: 'pair',
+    worstCase: 0,
+    keep: 'last',
+    learningRate: 1e-4,
+  }),
   finetune: preset('environment', finetuneOptions, 'control: training goes on, with a penalty on toxic actions'),
   'retrain-penalty': preset('environment', retrainPenaltyOptions, 'control: trained from scratch with a penalty on toxic actions'),
   'tsf:paper': composed('states', 'targeted state forgetting as the paper prints it', {
