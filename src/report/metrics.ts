@@ -1,10 +1,17 @@
 import { ConfigError } from '../contract/errors.ts';
 import { nearest } from '../contract/problems.ts';
-import type { TrialResult } from '../contract/rows.ts';
+import type { Cost, TrialResult } from '../contract/rows.ts';
 import { strategyPreset } from '../contract/strategies.ts';
 
-/** What columns may read of a result: the rest, more than half of a row, is cut away before it is parsed. */
-export type Measured = Omit<TrialResult, 'forgetCurve' | 'returnCurve' | 'trace'>;
+/** What columns may read of a result: no more of a row is made into numbers. */
+export interface Measured
+  extends Pick<TrialResult, 'fe' | 'finalFe' | 'worstCase' | 'rsi' | 'rsiSampled' | 'retainKl' | 'retainValue' | 'overrun' | 'checkpoint'> {
+  readonly acceptance: Pick<TrialResult['acceptance'], 'accepted' | 'reasons'>;
+  readonly influence: Pick<TrialResult['influence'], 'printed' | 'unsaturated'>;
+  readonly greedy: Pick<TrialResult['greedy'], 'meanReturn'>;
+  readonly sampled: Pick<TrialResult['sampled'], 'meanReturn' | 'occupancy' | 'toxicRate'>;
+  readonly cost: Readonly<Record<'identify' | 'correct', Pick<Cost, 'gradientSteps' | 'environmentSteps'>>>;
+}
 
 /** What a trial is compared with: its base's counts, and the times of both. */
 export interface Context {

@@ -76,34 +76,6 @@ async function* each<T>(path: string, read: (line: string, where: () => string) 
 
 const NEWLINE = 0x0a;
 
-/** Keys whose values no table reads, in the order of canonical JSON, and how those begin and end. */
-type Cuts = readonly (readonly [begin: string, end: string])[];
-const BASE_CUTS: Cuts = [
-  ['"returns":{', '}'],
-  ['"trace":[', ']'],
-];
-const TRIAL_CUTS: Cuts = [
-  ['"forgetCurve":{', '}'],
-  ['"returnCurve":{', '}'],
-  ['"trace":[', ']'],
-];
-
-/**
- * Puts null in place of what no table reads: quicker than parsing it. In a string no quote stands before a colon without a backslash, so
- * what is found is a key; these values hold no other bracket of their kind.
- */
-function without(line: string, cuts: Cuts): string {
-  let [text, from] = ['', 0];
-  for (const [begin, end] of cuts) {
-    const at = line.indexOf(begin, from);
-    if (at < 0) continue;
-    const open = at + begin.length - 1;
-    text += `${line.slice(from, open)}null`;
-    from = line.indexOf(end, open) + 1;
-  }
-  return text + line.slice(from);
-}
-
 function parse(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);
@@ -115,8 +87,11 @@ function parse(text: string): Record<string, unknown> | null {
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
+/** The return curve and the trace, more than nine tenths of the row of a base, are cut out before it is parsed. */
+const BASE_CURVES = /"returns":\{[^{}]*\}|"trace":\[[^[\]]*\]/g;
+
 function readBase(line: string, where: () => string): FoundBase {
-  const short = parse(without(line, BASE_CUTS));
+  const short = parse(line.replace(BASE_CURVES, (found) => `${found.slice(0, found.indexOf(':'))}:null`));
   const row = (isFound(short) ? short : parseRow(line, 'base', where())) as BaseRow;
   if (!row.ok) return { id: row.id, cost: null, failure: row.failure };
   const { gradientSteps, environmentSteps } = row.result;
@@ -140,30 +115,138 @@ export function templatesOf(asked: readonly Pick<Asked, 'template'>[]): Template
   return groups(distinct, ({ after }) => after);
 }
 
+/** Of canonical JSON: a number or null, captured; a text without escapes; what a flat object or list holds. */
+const [NUMBER, TEXT, FLAT] = ['(null|[-+.e0-9]+)', '"[^"\\\\]*"', '[^{}[\\]]*'];
+const COST = `\\{"environmentSteps":${NUMBER},"gradientSteps":${NUMBER},"samples":[0-9]+\\}`;
+
 /**
- * Rows are canonical JSON: the spec comes last, and is its own canonical text. Where that gives no template, because somebody wrote the
- * line by hand or nobody asked for it, the line is parsed as a whole.
+ * The text of an accepted trial up to its spec, key by key; what is captured is what `Skimmed` makes into numbers. Over the values between the
+ * parts, curves and traces, which are most of it, the reader jumps.
+ */
+const PARTS = [
+  [
+    `{"base":(${TEXT}),"id":(${TEXT}),"ok":true,"result":`,
+    `{"acceptance":{"accepted":true,${FLAT}"reasons":\\[\\],${FLAT}}`,
+    `,"checkpoint":${NUMBER},"cost":{"correct":${COST},"identify":${COST}},"fe":${NUMBER},"finalFe":${NUMBER},"forgetCurve":`,
+  ],
+  [
+    `"forgetSet":${TEXT},"greedy":{${FLAT}"meanReturn":${NUMBER},${FLAT}}`,
+    `,"influence":{${FLAT}"printed":${NUMBER},"unsaturated":${NUMBER}},"overrun":(null|\\{[^{}]*\\}),"policy":${TEXT}`,
+    `,"retainKl":${NUMBER},"retainValue":${NUMBER},"returnCurve":`,
+  ],
+  [
+    `"rsi":${NUMBER},"rsiSampled":${NUMBER}`,
+    `,"sampled":{${FLAT}"meanReturn":${NUMBER},"occupancy":${NUMBER},${FLAT}"toxicRate":${NUMBER}},"trace":`,
+  ],
+  [`"worstCase":${NUMBER}},"spec":`],
+].map((lines) => {
+  const text = lines.join('');
+  return { begin: text.slice(0, text.indexOf(':') + 1), pattern: new RegExp(text.replace(/(?<!\\)[{}]/g, '\\$&'), 'y') };
+});
+
+/** The captures of all parts; null for a line that is anything else. */
+function skim(line: string): string[] | null {
+  const texts: string[] = [];
+  let at = 0;
+  for (const { begin, pattern } of PARTS) {
+    pattern.lastIndex = line.indexOf(begin, at);
+    const found = pattern.lastIndex < 0 ? null : pattern.exec(line);
+    if (!found) return null;
+    for (let i = 1; i < found.length; i++) texts.push(found[i] ?? '');
+    at = pattern.lastIndex;
+  }
+  return texts;
+}
+
+const ACCEPTED = { accepted: true, reasons: [] } as const;
+
+/** A result as what `skim` captures: text becomes a number when somebody asks for it, and few columns do. */
+class Skimmed implements Measured {
+  readonly acceptance = ACCEPTED;
+  readonly #texts: readonly string[];
+
+  constructor(texts: readonly string[]) {
+    this.#texts = texts;
+  }
+
+  #maybe(i: number): number | null {
+    const text = this.#texts[i];
+    return text === 'null' ? null : Number(text);
+  }
+  #cost(i: number): Measured['cost']['correct'] {
+    return { environmentSteps: Number(this.#texts[i]), gradientSteps: Number(this.#texts[i + 1]) };
+  }
+
+  get checkpoint(): number {
+    return Number(this.#texts[2]);
+  }
+  get cost(): Measured['cost'] {
+    return { correct: this.#cost(3), identify: this.#cost(5) };
+  }
+  get fe(): number | null {
+    return this.#maybe(7);
+  }
+  get finalFe(): number | null {
+    return this.#maybe(8);
+  }
+  get greedy(): Measured['greedy'] {
+    return { meanReturn: Number(this.#texts[9]) };
+  }
+  get influence(): Measured['influence'] {
+    return { printed: this.#maybe(10), unsaturated: this.#maybe(11) };
+  }
+  get overrun(): Measured['overrun'] {
+    return JSON.parse(this.#texts[12] ?? 'null') as Measured['overrun'];
+  }
+  get retainKl(): number | null {
+    return this.#maybe(13);
+  }
+  get retainValue(): number | null {
+    return this.#maybe(14);
+  }
+  get rsi(): number {
+    return Number(this.#texts[15]);
+  }
+  get rsiSampled(): number {
+    return Number(this.#texts[16]);
+  }
+  get sampled(): Measured['sampled'] {
+    return { meanReturn: Number(this.#texts[17]), occupancy: this.#maybe(18), toxicRate: this.#maybe(19) };
+  }
+  get worstCase(): number | null {
+    return this.#maybe(20);
+  }
+}
+
+/**
+ * Rows are canonical JSON: the spec comes last and is its own canonical text, and what stands before it has the keys of `PARTS` in that order.
+ * A line that is anything else is parsed as a whole: a failure, a base that was not accepted, what nobody asked for or somebody wrote by hand.
  */
 export function readTrial(line: string, where: () => string, templates: Templates): FoundTrial {
   const specAt = line.lastIndexOf(SPEC) + SPEC.length - 1;
   const seedAt = line.indexOf(SEED, specAt) + SEED.length;
   const seedEnd = line.indexOf('}', seedAt);
   const seed = Number(line.slice(seedAt, seedEnd));
-  const known = templates
-    .get(line.slice(seedEnd, -1))
-    ?.find(({ before }) => line.startsWith(before, specAt) && specAt + before.length === seedAt);
-  if (known && Number.isSafeInteger(seed)) {
-    const row = parse(`${without(line.slice(0, specAt - SPEC.length + 1), TRIAL_CUTS)}}`);
-    if (isFound(row) && typeof row?.['base'] === 'string')
-      return Object.assign(row, { template: known.template, seed }) as unknown as FoundTrial;
+  const spec = line.slice(specAt, seedAt);
+  const known = templates.get(line.slice(seedEnd, -1))?.find(({ before }) => before === spec);
+  const texts = known && Number.isSafeInteger(seed) ? skim(line) : null;
+  if (known && texts) {
+    const [base, id] = [own(texts[0]), own(texts[1])];
+    return { ok: true, base, id, template: known.template, seed, result: new Skimmed(texts) };
   }
   const row = parseRow(line, 'trial', where()) as TrialRow;
   return { ...row, template: templateOf(row.spec), seed: row.spec.base.seed };
 }
 
-function readProvenance(line: string, where: () => string): Provenance {
-  const value = parse(line);
-  if (typeof value?.['id'] === 'string' && isObject(value['phasesMs'])) return value as unknown as Provenance;
+/** A part of a line keeps the whole text alive that it is a part of, a MiB of it; what JSON.parse makes is new. */
+const own = (quoted: string | undefined): string => JSON.parse(quoted ?? '""') as string;
+
+const PROVENANCE = /^\{[^{}]*"host":("[^"\\]*"),"id":("[^"\\]*"),"kind":[^{}]*"phasesMs":(\{[^{}]*\}),"startedAt":[^{}]*\}$/;
+
+function readProvenance(line: string, where: () => string): Timed {
+  const [, host, id, phases] = PROVENANCE.exec(line) ?? [];
+  const value = host !== undefined && id !== undefined ? { host: own(host), id: own(id), phasesMs: parse(phases ?? '') } : parse(line);
+  if (typeof value?.['id'] === 'string' && isObject(value['phasesMs'])) return value as unknown as Timed;
   throw new ConfigError(
     `${where()}: expected a record of provenance, got ${JSON.stringify(line.slice(0, 60))}; delete the line, and the time of its row is unknown`,
   );

@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../src/contract/ids.ts';
 import { parseSweep } from '../../src/contract/sweep.ts';
 import { expand } from '../../src/coordinator/expand.ts';
 import { type Asked, askedOf } from '../../src/report/asked.ts';
+import type { Measured } from '../../src/report/metrics.ts';
 import { type FoundTrial, readSource, readTrial, type Templates, templatesOf } from '../../src/report/source.ts';
 import { result } from './synthetic.ts';
 
@@ -39,23 +41,31 @@ describe('askedOf(…)', () => {
 
 const curve = { step: [0, 1], value: [0.5, null] };
 const rows = trials.map(({ id, baseId: base, spec }, i) => {
-  const measured = { ...result({ fe: i / 100 }), forgetCurve: curve, returnCurve: curve, trace: ['a]', 'b}'] };
+  const measured = { ...result({ fe: i / 100 }), forgetCurve: curve, returnCurve: curve, trace: ['0a', 'f9'] };
   return { id, base, spec, ok: true, result: measured } as const;
 });
 const templates = templatesOf(asked);
 const read = (line: string, known: Templates = templates): FoundTrial => readTrial(line, () => 'trials.jsonl:1', known);
-/** Whole lines of known templates are cut; with none known, every line is parsed: the definition. */
+/** With no template known, every line is parsed: the definition. */
 const whole = (line: string): FoundTrial => read(line, new Map());
-/** Without what no table reads, and without what only the definition keeps. */
+
+/** What columns may read of it. */
 function core(found: FoundTrial): object {
   const { id, base, template, seed, ok } = found;
   if (!found.ok) return { id, base, template, seed, ok, failure: found.failure };
-  const { forgetCurve: _, returnCurve: __, trace: ___, ...measured } = found.result as unknown as Record<string, unknown>;
-  return { id, base, template, seed, ok, result: measured };
+  const { acceptance, influence, greedy, sampled, cost } = found.result;
+  const { fe, finalFe, worstCase, rsi, rsiSampled, retainKl, retainValue, overrun, checkpoint } = found.result;
+  const counts = ({ gradientSteps, environmentSteps }: Measured['cost']['correct']) => [gradientSteps, environmentSteps];
+  return {
+    ...{ id, base, template, seed, ok, fe, finalFe, worstCase, rsi, rsiSampled, retainKl, retainValue, overrun, checkpoint },
+    ...{ accepted: [acceptance.accepted, acceptance.reasons], influence: [influence.printed, influence.unsaturated] },
+    ...{ greedy: greedy.meanReturn, sampled: [sampled.meanReturn, sampled.occupancy, sampled.toxicRate] },
+    cost: [counts(cost.correct), counts(cost.identify)],
+  };
 }
 
 describe('readTrial(…)', () => {
-  it('finds in a cut line what parsing all of it finds', () => {
+  it('finds in the text of a line what parsing it finds', () => {
     for (const [i, row] of rows.entries()) {
       const found = read(canonicalJson(row));
       expect(core(found)).toEqual(core(whole(canonicalJson(row))));
@@ -63,10 +73,40 @@ describe('readTrial(…)', () => {
     }
   });
 
-  it('cuts: what no table reads is not there', () => {
-    const found = read(canonicalJson({ ...rows[0]!, result: { ...rows[0]!.result, trace: [] } }));
-    expect(found).toMatchObject({ result: { forgetCurve: null, returnCurve: null, trace: null } });
-    expect(found).not.toHaveProperty('spec');
+  it('takes the short way: what no column reads is not there', () => {
+    for (const row of rows) {
+      expect(read(canonicalJson(row))).not.toHaveProperty('spec');
+      expect((read(canonicalJson(row)) as { result: object }).result).not.toHaveProperty('trace');
+    }
+    expect(whole(canonicalJson(rows[0]!))).toHaveProperty('result.trace');
+  });
+
+  it('finds the same whatever the numbers are', () => {
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+    const maybe = fc.option(number);
+    const evaluation = (base: object) =>
+      fc.record({ meanReturn: number, toxicRate: maybe, occupancy: maybe }).map((own) => ({ ...base, ...own }));
+    const { result: made, ...row } = rows[3]!;
+    const overrun = fc.option(
+      fc.record({ multiple: fc.constant([2, 4]), finalFe: fc.tuple(maybe, maybe), meanReturn: fc.tuple(number, number) }),
+    );
+    const any = fc.record({
+      ...{ fe: maybe, finalFe: maybe, worstCase: maybe, rsi: number, rsiSampled: number, retainKl: maybe, retainValue: maybe, overrun },
+      ...{ greedy: evaluation(made.greedy), sampled: evaluation(made.sampled), checkpoint: fc.nat() },
+      influence: fc.record({ printed: maybe, unsaturated: maybe, pairs: fc.nat(), kept: fc.nat() }),
+      forgetCurve: fc.option(fc.record({ step: fc.array(fc.nat()), value: fc.array(maybe) })),
+      acceptance: fc
+        .tuple(fc.boolean(), fc.constantFrom([], ['x ] } "fe":1']))
+        .map(([accepted, reasons]) => ({ ...made.acceptance, accepted, reasons })),
+    });
+    fc.assert(
+      fc.property(any, (own) => {
+        const line = canonicalJson({ ...row, result: { ...made, ...own } });
+        expect(core(read(line))).toEqual(core(whole(line)));
+        expect('spec' in read(line)).toBe(!own.acceptance.accepted || own.acceptance.reasons.length > 0);
+      }),
+      { seed: 1, numRuns: 200 },
+    );
   });
 
   it('reads a failure, whatever its message quotes', () => {
@@ -108,6 +148,19 @@ describe('readSource(…)', () => {
     for await (const batch of batches) items.push(...batch);
     return items;
   }
+
+  it.each([
+    ['as it is written', (record: object) => canonicalJson(record)],
+    ['with a stack', (record: object) => canonicalJson({ ...record, stack: '"phasesMs":{"train":1},"startedAt":"host":"b' })],
+    ['in another order', (record: object) => JSON.stringify(record)],
+  ])('finds times in a record %s', async (_how, print) => {
+    const facts = { kind: 'base', ok: true, attempt: 1, cpu: 'c', node: 'v20', engine: 'wasm', numerics: 'n', startedAt: 't', wallMs: 3 };
+    const record = { id: 'x', host: 'a', phasesMs: { train: 1.5, evaluate: 2 }, ...facts };
+    writeFileSync(join(folder, 'provenance.jsonl'), `${print(record)}\n`);
+    expect(await all(readSource(folder, []).provenance)).toEqual([
+      expect.objectContaining({ id: 'x', host: 'a', phasesMs: record.phasesMs }),
+    ]);
+  });
 
   it('reads every complete line, however lines and chunks meet; a torn last line is none', async () => {
     // Lines around and beyond the 1 MiB that is read at once, in letters of one to four bytes.
