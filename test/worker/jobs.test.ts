@@ -103,11 +103,11 @@ describe('runTrial(…)', () => {
         ],
         [
           "random",
-          "5eae24df5997ab0b",
+          "796788620641b6dd",
         ],
         [
           "finetune",
-          "161c76eea20c5217",
+          "c35e9e006e0886c5",
         ],
         [
           "retrain-penalty",
@@ -115,23 +115,23 @@ describe('runTrial(…)', () => {
         ],
         [
           "tsf:paper",
-          "b360b118b099f976",
+          "51b814b54efa1a55",
         ],
         [
           "zsi:paper",
-          "eda0617a1f829faf",
+          "0249837d95466a26",
         ],
         [
           "mrp+tsf:paper",
-          "8ddc1bd18450c7d2",
+          "25f7a378f21d924c",
         ],
         [
           "mrp+zsi:paper",
-          "4502d0c8f5f64d3a",
+          "e690c55c9c0f0f95",
         ],
         [
           "tsf+zsi:paper",
-          "6996dbab5aa3dfb5",
+          "ad9aeb3fce6e05d4",
         ],
         [
           "tsf",
