@@ -42,7 +42,8 @@ describe('spc rerun RESULTS --where FILTER', () => {
   });
 
   it('--trials-only goes on without a base whose policy was altered, and says which file and what to do; exit code 1', async () => {
-    const { policy } = (JSON.parse(sweep.lines('bases.jsonl')[0]!) as { result: { policy: string } }).result;
+    const first = sweep.lines('bases.jsonl').find((line) => /"seed":1\b/.test(line));
+    const { policy } = (JSON.parse(first!) as { result: { policy: string } }).result;
     const file = join(sweep.folder, 'policies', `${policy}.safetensors`);
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.subarray(1));
@@ -52,7 +53,7 @@ describe('spc rerun RESULTS --where FILTER', () => {
     expect(left.stdout).toContain('6 of 9 identical, 0 differ, 3 without a readable base\n');
     expect(
       left.stdout.match(
-        /^unread {5}\S+ .* seed 1\/0: \S+\.safetensors: expected SHA-256 .* over 63 bytes; the file was truncated or altered; if it is of a base, `spc run` trains it anew$/gm,
+        /^unread {5}.* seed 1\/0: \S+\.safetensors: expected SHA-256 .* over 63 bytes; the file was truncated or altered; if it is of a base, `spc run` trains it anew$/gm,
       ),
     ).toHaveLength(3);
     expect([anew.code, anew.stdout]).toEqual([0, expect.stringContaining('3 of 3 identical')]); // trains it, and needs no file
