@@ -75,9 +75,9 @@ describe('spc rerun RESULTS --where FILTER', () => {
     const edit = (line: string): string => (line.includes('"seed":1}') ? line.replace(/"fe":[^,]*/, '"fe":7') : line);
     const left = await tampered('trials.jsonl', edit, () => rerun('strategy=tsf,seed=1..2', '--json'));
     expect([left.code, left.stderr]).toEqual([4, '']);
-    const json = JSON.parse(left.stdout) as { trials: object[] };
+    const json = JSON.parse(left.stdout) as { trials: { seed: number }[] };
     expect(json).toMatchObject({ version: 1, folder: sweep.folder, identical: 1, differs: 1, skipped: 0, unread: 0 });
-    expect(json.trials).toMatchObject([
+    expect(json.trials.toSorted((a, b) => a.seed - b.seed)).toMatchObject([
       { scenario: 'cartpole/angle', strategy: 'tsf', seed: 1, outcome: 'differs', divergence: { where: 'result.fe', stored: '7' } },
       { strategy: 'tsf', seed: 2, correctionSeed: 0, outcome: 'identical' },
     ]);

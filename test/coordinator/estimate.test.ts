@@ -111,6 +111,14 @@ describe('estimate', () => {
     ]);
   });
 
+  it('estimate(a strategy that trains on) scales with its own timesteps, not with those of the base', async () => {
+    const file = (more: string): string => text('mine', more).replace('[none, retrain, tsf]', '[finetune]');
+    const before = file('correct: { timesteps: 1000 }\n');
+    folder('mine', before, [{ id: trialsOf(before)[0]!.id, wallMs: 110, main: 100 }]);
+    const after = file('correct: { timesteps: 5000 }\nppo: { totalTimesteps: 7000 }\n');
+    expect((await outlook(after, { left: trialsOf(after).slice(0, 1) })).classes[1]?.coreMs?.median).toBe(510);
+  });
+
   it('estimate(a kind its own folder has no record of) asks the other folders, the latest first; another engine is another kind', async () => {
     const trials = trialsOf(text('mine'));
     folder('mine', text('mine'), [{ id: trials[0]!.baseId, wallMs: 1000 }]);

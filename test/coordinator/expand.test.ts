@@ -80,13 +80,13 @@ type Question = typeof questions extends fc.Arbitrary<infer T> ? T : never;
 
 /** The six rules once more, as plainly as they can be said, for four parameters. */
 function oracle({ axes, zip, correct, exclude, include, when }: Question & { correct?: Flat | undefined }): Flat[] {
-  const rate: Flat = { tsf: 0.02, 'tsf:paper': 0.001 };
+  const rate = (strategy: unknown): unknown => STRATEGIES[String(strategy)]?.options.parse({})['learningRate'];
   const read = (arm: Flat): Flat =>
     Object.fromEntries(Object.entries(arm).filter(([name]) => !name.startsWith('correct.') || String(arm['strategy']).startsWith('tsf')));
   const effective = (arm: Flat): Flat =>
     read({
       'correct.steps': correct?.['steps'] ?? 500,
-      'correct.learningRate': correct?.['learningRate'] ?? rate[String(arm['strategy'])],
+      'correct.learningRate': correct?.['learningRate'] ?? rate(arm['strategy']),
       'ppo.gamma': 0.99,
       ...arm,
     });
