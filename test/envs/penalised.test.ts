@@ -23,7 +23,7 @@ describe('penalised(world, toxic, penalty)', () => {
     world.reset(5);
     const draw = new Stream(1, 2);
     const seen = { toxic: 0, harmless: 0, toxicEnds: 0, harmlessEnds: 0 };
-    for (let step = 0; step < 400; step++) {
+    for (let step = 0; step < 200; step++) {
       const before = plain.obs.slice();
       for (let i = 0; i < N; i++) plain.action[i] = world.action[i] = draw.int(2);
       plain.step();
