@@ -54,7 +54,7 @@ export interface Acceptance {
   readonly regionShare: number;
 }
 
-/** Gradient steps, environment steps and samples (rows through the network with a gradient) that the correction itself used. */
+/** Gradient steps, environment steps and samples (rows of those gradient steps; what inversion, Fisher information and scoring send through the network is not among them) that the correction itself used. */
 export interface Cost {
   readonly gradientSteps: number;
   readonly environmentSteps: number;
@@ -107,7 +107,7 @@ export interface TrialResult {
   readonly sampled: Evaluation;
   /** By phase; `identify` is what collecting cost, shared by all arms of a base. */
   readonly cost: { readonly identify: Cost; readonly correct: Cost };
-  /** The checkpoint that was returned, in gradient steps. */
+  /** The checkpoint that was returned: the step of K (two gradient steps where they alternate), or of a training the gradient step. */
   readonly checkpoint: number;
   readonly policy: string;
   readonly forgetSet: string;

@@ -14,8 +14,6 @@ export interface Recorded {
 
 type Options = BoundsOptions & Partial<Pick<StatesOptions, 'target' | 'influenceSampling' | 'uniformRetain'>>;
 
-export type Batch = ReturnType<typeof makeBatch>;
-
 /**
  * The rows of a step: [recorded pairs | inverted | worst region samples | visited retain states | uniform retain states].
  * Without recorded pairs their place is taken by uniform samples of the region, and every retain state is uniform.

@@ -175,7 +175,7 @@ function makeStep(network: Network, teacher: Network, constraint: Constraint, re
   };
 }
 
-/** Fisher information of log π(a|s) on what is to go: recorded pairs with their action, or samples of the region with a toxic one. */
+/** Fisher information of log π(a|s) on what is to go: recorded pairs with their action, or samples of the region with the last of T(s). */
 function forgetInformation(
   network: Network,
   constraint: Constraint,

@@ -19,8 +19,9 @@ export function makeDescent(network: Network, options: Options, { free, damp, pu
     get steps(): number {
       return adam.step;
     },
+    /** dL/dparams by the head's cotangents of rows [0, rows), 0 where frozen. A view, overwritten by the next `backward`. */
     gradientOf,
-    /** A copy of what the head's cotangents of rows [0, rows) say, which the next `backward` leaves alone. Its own memory, overwritten by the next call. */
+    /** `gradientOf` in memory of its own: the next `backward` leaves it alone, the next `keep` overwrites it. */
     keep(rows: number): Floats {
       own.set(gradientOf(rows));
       return own;

@@ -14,7 +14,7 @@ import type { Identified } from './identify/rules.ts';
 export interface BoundsInput {
   readonly base: Policy;
   readonly constraint: Constraint;
-  /** Gradient steps at which `checkpoint` is to be called, the first and the last included. */
+  /** Of `steps` steps those at which `checkpoint` is to be called, the first and the last included. A step that alternates is two gradient steps, and one here. */
   readonly checkpoints: (steps: number) => readonly number[];
   /** Measures the forget and return curves; changes nothing but the network's last `forward`. */
   readonly checkpoint: (step: number, network: Network) => void;
@@ -41,7 +41,7 @@ export interface EnvironmentInput extends StatesInput {
 export interface Corrected {
   readonly policy: Policy;
   readonly cost: Cost;
-  /** The gradient step whose policy is returned. */
+  /** The step whose policy is returned: of the K, or of a training the gradient step. */
   readonly checkpoint: number;
   /** Actions that are masked out at inference. */
   readonly mask?: ActionMask;

@@ -61,7 +61,7 @@ export function makeMeter({ spec, constraint, heldOut, makeWorld, base, key, obs
     forgetProbability,
     forgetCurve: { step, value: forget },
     returnCurve: { step, value: returns },
-    /** Evenly spread gradient steps from 0 to `steps`, `curvePoints` of them (fewer where there are fewer steps). */
+    /** Evenly spread steps from 0 to `steps`, `curvePoints` of them (fewer where there are fewer steps). */
     checkpoints: (steps: number): number[] => [
       ...new Set(Array.from({ length: curvePoints }, (_, i) => Math.round((i * steps) / (curvePoints - 1)))),
     ],
