@@ -169,19 +169,19 @@ export interface Preset {
   /** The keys of `options`: what this strategy reads. */
   readonly reads: readonly string[];
   readonly describe: string;
-  /** A composition of forget objective, retain protection and weighting; the others are programs of their own. */
-  readonly composed: boolean;
   /** Draws random numbers, so that correction seeds differ. */
   readonly draws: boolean;
+  /** Acts under a mask of toxic actions: what its unmasked logits have forgotten is no number. */
+  readonly masked: boolean;
 }
 
-const preset = (needs: Needs, options: z.ZodObject, describe: string, draws = true): Preset => ({
+const preset = (needs: Needs, options: z.ZodObject, describe: string, { draws = true, masked = false } = {}): Preset => ({
   needs,
   options,
   reads: Object.keys(options.shape),
   describe,
-  composed: false,
   draws,
+  masked,
 });
 
 /** A composition that sees `needs`, with some defaults of its own. */
@@ -194,8 +194,8 @@ function composed(needs: 'bounds' | 'states', describe: string, defaults: Readon
     options: needs === 'states' ? notAbove(options, 'uniformRetain', 'retainBatch') : options,
     reads: Object.keys(own),
     describe,
-    composed: true,
     draws: true,
+    masked: false,
   };
 }
 
@@ -208,9 +208,11 @@ const printedProtection = { protect: 'hard', temperature: 2, retainKl: 0.2, reta
 const ourProtection = { protect: 'soft', protectStrength: 0.1, temperature: 2, retainKl: 6 };
 
 export const STRATEGIES: Readonly<Record<string, Preset>> = {
-  none: preset('nothing', collectionOnly, 'the base as it is', false),
-  retrain: preset('environment', collectionOnly, 'the gold: trained from scratch with toxic actions masked, evaluated with the mask on'),
-  shield: preset('bounds', collectionOnly, 'the base with toxic actions masked at inference', false),
+  none: preset('nothing', collectionOnly, 'the base as it is', { draws: false }),
+  retrain: preset('environment', collectionOnly, 'the gold: trained from scratch with toxic actions masked, evaluated with the mask on', {
+    masked: true,
+  }),
+  shield: preset('bounds', collectionOnly, 'the base with toxic actions masked at inference', { draws: false, masked: true }),
   random: composed('states', 'control: tsf on random recorded pairs', {
     pairs: 'any',
     target: 'pair',

@@ -154,7 +154,7 @@ export const seedText = (line: SeedLine, { strategy }: Row, metric: Metric): str
 export function legend(report: Report, sheet: Sheet): string[] {
   if (sheet === 'unfinished') return [];
   const shown = new Set(report.tables.flatMap((table) => table.columns));
-  const none = '–: no number (no ± below n = 2; retrain acts under a mask, its forgetting is not measured).';
+  const none = '–: no number (no ± below n = 2; retrain and shield act under a mask, their forgetting is not measured).';
   const success = METRICS.filter(({ key, block }) => block === 'success' && shown.has(key)).map(
     (m) => `success: ${m.describe}; n in brackets.`,
   );

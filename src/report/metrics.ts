@@ -1,7 +1,7 @@
 import { ConfigError } from '../contract/errors.ts';
 import { nearest } from '../contract/problems.ts';
 import type { Cost, TrialResult } from '../contract/rows.ts';
-import { strategyPreset } from '../contract/strategies.ts';
+import { STRATEGIES, strategyPreset } from '../contract/strategies.ts';
 
 /** What columns may read of a result: no more of a row is made into numbers. */
 export interface Measured
@@ -46,7 +46,7 @@ export interface Metric {
   readonly ofFailed?: number;
   /** Why a trial that finished may have no number. */
   readonly missing: string;
-  /** Under the mask of `retrain` the unmasked logits learn nothing inside the region. */
+  /** Under a mask the unmasked logits learn nothing inside the region. */
   readonly forgetting?: true;
 }
 
@@ -335,8 +335,9 @@ export const METRICS: readonly Metric[] = [
   },
 ];
 
-/** `retrain` acts under a mask: what its unmasked logits have forgotten is no number. */
-export const isMasked = (strategy: string | null, { forgetting }: Metric): boolean => strategy === 'retrain' && forgetting === true;
+/** Under a mask, what the unmasked logits have forgotten is no number. */
+export const isMasked = (strategy: string | null, { forgetting }: Metric): boolean =>
+  forgetting === true && strategy !== null && Object.hasOwn(STRATEGIES, strategy) && strategyPreset(strategy).masked;
 
 export const metricName = ({ header }: Metric): string => header.join(' ').replace(' %', '');
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { STRATEGIES, strategyPreset } from '../../src/contract/strategies.ts';
 
 const names = Object.keys(STRATEGIES);
-const composed = names.filter((name) => STRATEGIES[name]!.composed);
+const composed = names.filter((name) => STRATEGIES[name]!.reads.includes('forget'));
 const fromStates = composed.filter((name) => STRATEGIES[name]!.needs === 'states');
 
 /** What is wrong with these options: paths and messages. */

@@ -98,8 +98,8 @@ IQM: mean of the middle half of the seeds, those on its border in part
 (arXiv:2108.13264).
 success: share of seeds that succeed: accepted base, final FE >= 99 %, worst
 case <= 5 %, RSI >= 98 %; a failed trial is none; n in brackets.
-–: no number (no ± below n = 2; retrain acts under a mask, its forgetting is not
-measured).
+–: no number (no ± below n = 2; retrain and shield act under a mask, their
+forgetting is not measured).
 `);
   });
 
@@ -238,7 +238,7 @@ interquartile means, and the share of seeds that succeed:
 n/asked: training seeds with numbers; failed: those with a failed trial. mean ± sample standard deviation (÷(n-1)) over seeds; correction seeds are averaged within their training seed first.${'  '}
 IQM: mean of the middle half of the seeds, those on its border in part (arXiv:2108.13264).${'  '}
 success: share of seeds that succeed: accepted base, final FE &gt;= 99 %, worst case &lt;= 5 %, RSI &gt;= 98 %; a failed trial is none; n in brackets.${'  '}
-–: no number (no ± below n = 2; retrain acts under a mask, its forgetting is not measured).
+–: no number (no ± below n = 2; retrain and shield act under a mask, their forgetting is not measured).
 
 FE: forget effectiveness, 1 - area under p̄(u)/p̄(0) over the correction; final FE: forget effectiveness at the end, 1 - p̄/p̄(0) of the returned policy; worst case: largest π(T\\|s) over samples of the region; closed loop: P(a in T(s) \\| s in the region), sampled actions; RSI: retain stability, greedy: the return kept between that of a random policy and that of the base; greedy return: mean return of greedy episodes; gradient steps: gradient steps of correcting, as a share of those of training the base; env. steps: environment steps of recording and correcting, as a share of those of training the base; time: time of recording and correcting, as a share of that of training the base; measurements excluded.
 `);
