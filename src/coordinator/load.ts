@@ -19,7 +19,7 @@ import {
   YAMLMap,
 } from 'yaml';
 import { ConfigError } from '../contract/errors.ts';
-import { splitName } from '../contract/parameters.ts';
+import { SECTIONS, splitName } from '../contract/parameters.ts';
 import { nearest, type Path, type Problem, printGot, printProblem } from '../contract/problems.ts';
 import { parseSweep, type Sweep, salvage } from '../contract/sweep.ts';
 import { resolveArms } from './arms.ts';
@@ -147,20 +147,23 @@ function listing([root, key, ...rest]: readonly string[]): 'always' | 'by comma'
   return (seeds && key === undefined) || (root === 'report' && key === 'groupBy' && rest.length === 0) ? 'by comma' : 'never';
 }
 
-function pathOf(key: string): readonly string[] {
-  if (key === 'scenario' || key === 'strategy') return ['axes', key];
+/** A key that is an axis of the file means the axis, and so does a parameter that is given a list: `correct.steps=250,500`. */
+function pathOf(key: string, axes: readonly string[], list: boolean): readonly string[] {
+  const parameter = SECTIONS.some((section) => key.startsWith(`${section}.`));
+  if (key === 'scenario' || key === 'strategy' || axes.includes(key) || (parameter && list)) return ['axes', key];
   return key.startsWith('axes.') ? ['axes', key.slice('axes.'.length)] : key.split('.');
 }
 
 const where = (override: string): string => `override ${JSON.stringify(override.length <= 60 ? override : `${override.slice(0, 59)}…`)}`;
 
-function parseOverride(text: string, order: number): Override | Complaint {
+function parseOverride(text: string, order: number, axes: readonly string[]): Override | Complaint {
   const complain = (expected: string, got: string, remedy?: string): Complaint => ({
     order,
     text: printProblem({ path: [], at: 'value', expected, got, remedy }, where(text)),
   });
   const [, key = '', value = ''] = text.match(/^([^=]*)=(.*)$/s) ?? [];
-  const path = pathOf(key.trim());
+  const [, list] = value.match(/^([^[\]{}"']*,[^[\]{}"']*)$/s) ?? [];
+  const path = pathOf(key.trim(), axes, list !== undefined);
   if (path.includes('')) return complain('key=value', printGot(text), 'for example seeds=10 or strategy=none,tsf');
   if (value.length > MAX_BYTES) return complain(`at most ${MAX_BYTES / 1024} KiB`, `${Math.ceil(value.length / 1024)} KiB`);
   const parse = (yaml: string): Source => compose(yaml, new LineCounter(), () => ({ where: where(text), order }));
@@ -253,7 +256,9 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
     return { where: `${file}:${Math.max(1, line)}:${Math.max(1, col)}`, order: offset };
   };
   const { document, complaints } = compose(text, lineCounter, locate);
-  const given = overrides.map((override, i) => parseOverride(override, OVERRIDES + i));
+  const axes = pairAt(document.contents, 'axes')?.value;
+  const axisNames = isMap(axes) ? axes.items.flatMap((pair) => keyOf(pair as Pair) ?? []) : [];
+  const given = overrides.map((override, i) => parseOverride(override, OVERRIDES + i, axisNames));
   const early = [...complaints, ...given.filter((o): o is Complaint => !('path' in o))];
   if (complaints.length === 0 && document.contents === null) {
     const remedy = 'write version, name, seeds and axes, as sweeps/quick.yaml does';

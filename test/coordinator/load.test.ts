@@ -328,6 +328,14 @@ describe('parseSweepText accepts', () => {
 describe('overrides', () => {
   const load = (...overrides: string[]): Loaded => parseSweepText(good, 'a.yaml', overrides);
 
+  it('a key that is an axis of the file means the axis, with a list or with one value', () => {
+    const withAxis = good.replace('  strategy:', '  correct.steps: [1, 2]\n  strategy:');
+    expect(withAxis).not.toBe(good);
+    const steps = (override: string) => parseSweepText(withAxis, 'a.yaml', [override]).sweep.axes['correct.steps'];
+    expect(steps('correct.steps=250,500')).toEqual([250, 500]);
+    expect(steps('correct.steps=7')).toEqual([7]);
+  });
+
   it.each([
     [['seeds=10'], 'seeds', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
     [['seeds=3,1'], 'seeds', [3, 1]],
@@ -337,6 +345,7 @@ describe('overrides', () => {
     [['scenario=CartPole-v1', 'strategy=none'], 'axes', { scenario: ['CartPole-v1'], strategy: ['none'] }],
     [['correct.steps=100'], 'correct', { steps: 100 }],
     [['correct={ steps: 7 }'], 'correct', { steps: 7 }],
+    [['correct.steps=250,500'], 'axes', { scenario: ['cartpole/angle'], strategy: ['none', 'tsf'], 'correct.steps': [250, 500] }],
     [['name=other'], 'name', 'other'],
     [['description=a = b'], 'description', 'a = b'],
     [['tunedOn=9,7'], 'tunedOn', [9, 7]],
