@@ -31,9 +31,9 @@ import { makeWeighting } from './weighting.ts';
 
 type Options = BoundsOptions & Partial<StatesOptions>;
 
-/** Data-free: of the base, the constraint and the boxes alone. Returns the last checkpoint. */
+/** Data-free: of the base, the constraint and the boxes alone. Returns the last policy: there are no validation states to choose by. */
 export function correctFromBounds(input: BoundsInput, options: BoundsOptions, engine: Engine, rng: Stream, observe: Observe): Corrected {
-  return descend(input, null, { ...options, keep: 'last' }, engine, rng, observe);
+  return descend(input, null, options, engine, rng, observe);
 }
 
 /** Also of recorded pairs and states. */
