@@ -99,9 +99,11 @@ function keepOn({ overrun }: BoundsInput, network: Network, steps: number, advan
       if (!(error instanceof DivergedError)) throw error;
       alive = false;
     }
-    const measured = alive ? overrun.measure(network) : { finalFe: null, meanReturn: null };
-    finalFe.push(measured.finalFe);
-    meanReturn.push(measured.meanReturn);
+    let reached: ReturnType<typeof overrun.measure> | null = alive ? overrun.measure(network) : null;
+    if (reached && ![reached.finalFe ?? 0, reached.meanReturn].every(Number.isFinite)) reached = null; // its last step left the finite numbers
+    alive = reached !== null;
+    finalFe.push(reached?.finalFe ?? null);
+    meanReturn.push(reached?.meanReturn ?? null);
   }
   return { multiple, finalFe, meanReturn };
 }

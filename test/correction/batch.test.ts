@@ -4,6 +4,7 @@ import type { Json } from '../../src/contract/ids.ts';
 import { highest, makeBatch, type Recorded, uniform } from '../../src/correction/batch.ts';
 import type { Constraint } from '../../src/correction/constraint.ts';
 import type { ForgetSet } from '../../src/correction/identify/rules.ts';
+import { invert } from '../../src/correction/inversion.ts';
 import { outputs, toxicProbabilities } from '../../src/correction/states.ts';
 import type { BoundsInput } from '../../src/correction/strategy.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
@@ -78,6 +79,16 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('makeBatch(…) on 
     expect(batch.rowsFrom(9, 3)).toEqual(batch.obs.subarray(18, 24));
   });
 
+  it('inverts the policy as it is now', () => {
+    const { constraint, drawn } = watched();
+    const batch = batchOf(RECORDED, {}, constraint);
+    batch.draw(network, 0);
+    const seeded: Constraint = { ...TOY, sampleRegion: (_rng, out) => out.set(drawn[0]!) };
+    const found = new Float32Array(2 * 4);
+    invert(network, seeded, optionsOf('tsf', LAYOUT), new Stream(0, 0), found, 4);
+    expect(batch.rowsFrom(5, 4)).toEqual(found);
+  });
+
   it('labels the retain rows with what the base says of each, not the policy as it is now', () => {
     const batch = batchOf(RECORDED, {});
     for (let round = 0; round < 2; round++) {
@@ -138,6 +149,18 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('makeBatch(…) on 
     };
     expect(statistic(true, [0, 0.1, 0.2, 0, 0.3, 0.4])).toBeLessThan(16.3); // 3 degrees of freedom, p = 0.001
     expect(statistic(false, new Array<number>(6).fill(1 / 6))).toBeLessThan(20.5); // 5
+  });
+
+  it('never draws a pair without weight, not even at the ends of what can be drawn', () => {
+    const weight = Float32Array.of(0, 1, 0, 3, 0);
+    const five: ForgetSet = { ...violatingPairs(TOY, 5), weight };
+    const rng = new Stream(31, 32);
+    const options = optionsOf('tsf', { forgetBatch: 3, worstCase: 0, influenceSampling: true, uniformRetain: 0 });
+    const batch = makeBatch(TOY, teacher, { forget: five, retain: RETAIN }, options, rng);
+    const words = [0, 0.25, 1 - 2 ** -24];
+    rng.uniform = () => words.shift()!;
+    batch.draw(network, 0);
+    expect(keys(batch.obs, 0, 3)).toEqual([1, 3, 3].map((i) => rowKey(five.obs, i, 2)));
   });
 
   it('forgets all of T(s) in a recorded state, or the one action that was taken', () => {

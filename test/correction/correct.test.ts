@@ -11,6 +11,7 @@ import type { Engine, Floats, Network } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { linears } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
+import { distance } from '../math/harness.ts';
 import { ANGLE, CARTPOLE, networkOf, optionsOf, outsideStates, regionStates, untrained, violatingPairs } from './probe.ts';
 
 const BASE = untrained(CARTPOLE);
@@ -35,7 +36,7 @@ function inputOf({ multiples = [], measure = () => ({ finalFe: 0, meanReturn: 0 
     base: BASE,
     constraint: ANGLE,
     recorded: RECORDED,
-    checkpoints: (steps) => [0, Math.floor(steps / 2), steps],
+    checkpoints: (steps) => Array.from({ length: steps + 1 }, (_, i) => i),
     checkpoint: (step, network) => seen.push([step, network.get()]),
     overrun: { multiples, measure },
   };
@@ -76,22 +77,32 @@ describe.each([makeEngine('reference'), wasm])('a correction on $name', (engine)
   );
 
   it.each([
-    ['tsf', correctFromStates],
-    ['zsi', correctFromBounds],
-  ] as const)('%s under hard protection leaves the frozen weights bit for bit, and moves every other', (preset, correct) => {
-    const options = optionsOf(preset, { ...SETTING, protect: 'hard', protectShare: 0.4 });
+    ['tsf', 'hard', correctFromStates],
+    ['zsi', 'hard', correctFromBounds],
+    ['tsf', 'ratio', correctFromStates],
+    ['zsi', 'ratio', correctFromBounds],
+  ] as const)('%s under %s protection leaves the frozen weights bit for bit, and moves every other', (preset, protect, correct) => {
+    const options = optionsOf(preset, { ...SETTING, protect, protectShare: 0.4, protectRatio: 0.8 });
     const { params } = correct(inputOf().input, options, engine, rng(), unobserved).policy;
-    // Which are frozen: the largest Fisher information on what is to be retained, drawn first of all.
+    // Both are drawn first of all: what is to be retained, then what is to be forgotten.
     const stream = rng();
-    let states: States = RECORDED.retain;
-    if (preset === 'zsi') {
-      states = { obs: new Float32Array(4 * options.retainStates), count: options.retainStates };
-      ANGLE.sampleOutside(stream, states.obs, states.count);
+    const network = networkOf(engine, BASE);
+    const drawnFrom = (sample: 'sampleOutside' | 'sampleRegion'): States => {
+      const states = { obs: new Float32Array(4 * options.retainStates), count: options.retainStates };
+      ANGLE[sample](stream, states.obs, states.count);
+      return states;
+    };
+    const F = fisherOf(network, preset === 'zsi' ? drawnFrom('sampleOutside') : RECORDED.retain, drawn(stream, 2)).slice();
+    let frozen: number[];
+    if (protect === 'hard') frozen = [...policy].sort((i, j) => F[j]! - F[i]! || i - j).slice(0, Math.floor(0.4 * policy.length));
+    else {
+      const states = preset === 'zsi' ? drawnFrom('sampleRegion') : RECORDED.forget;
+      const toxic = (state: number): number => (ANGLE.toxic(states.obs, state) === 1 ? 0 : 1);
+      const G = fisherOf(network, states, (_head, _row, state) => toxic(state));
+      frozen = policy.filter((i) => F[i]! > 0.8 * G[i]!);
+      expect(frozen.length > 3 && frozen.length < policy.length - 3).toBe(true);
     }
-    const F = fisherOf(networkOf(engine, BASE), states, drawn(stream, 2));
-    const frozen = new Set([...policy].sort((i, j) => F[j]! - F[i]! || i - j).slice(0, Math.floor(0.4 * policy.length)));
-    expect(frozen.size).toBe(Math.floor(0.4 * (5 * 8 + 9 * 2)));
-    for (const i of policy) expect(params[i] === base[i], `weight ${i}`).toBe(frozen.has(i));
+    for (const i of policy) expect(params[i] === base[i], `weight ${i}`).toBe(frozen.includes(i));
   });
 
   it.each(['soft', 'ewc'])('%s protection keeps the policy nearer to the base where it is to stay', (protect) => {
@@ -107,10 +118,16 @@ describe.each([makeEngine('reference'), wasm])('a correction on $name', (engine)
   it('goes on beyond K as if K were larger, measures at the multiples asked for, and returns the same bytes as without', () => {
     const at: Floats[] = [];
     const measure = (network: Network) => ({ finalFe: at.push(network.get()), meanReturn: 10 * at.length });
-    for (const given of [{ keep: 'last' }, { keep: 'best' }, { keep: 'last', alternate: true, inverted: 4, inversionEvery: 4 }]) {
+    const settings = [
+      { keep: 'last' },
+      { keep: 'best', learningRate: 3, retainKl: 0 }, // the best is not the last: it is returned, and the last goes on
+      { keep: 'last', alternate: true, inverted: 4, inversionEvery: 4 },
+    ];
+    for (const given of settings) {
       at.length = 0;
       const options = { ...given, annealLr: false };
       const plain = fromStates(engine, options);
+      if (given.keep === 'best') expect(plain.checkpoint).toBeLessThan(K);
       const over = fromStates(engine, options, { multiples: [4, 2], measure });
       expect(over).toEqual({ ...plain, overrun: { multiple: [2, 4], finalFe: [1, 2], meanReturn: [10, 20] } });
       expect(plain.overrun).toBeNull();
@@ -134,9 +151,8 @@ describe('correctFromStates(…)', () => {
       const { input, seen } = inputOf();
       // So large a rate that the last is not the best.
       const options = optionsOf('tsf', { ...SETTING, keep, learningRate: 3, annealLr: false, retainKl: 0 });
-      const checkpoints = (steps: number) => Array.from({ length: steps + 1 }, (_, i) => i);
-      const { policy: kept, checkpoint } = correctFromStates({ ...input, checkpoints }, options, wasm, rng(), unobserved);
-      expect(seen.map(([step]) => step)).toEqual(checkpoints(K));
+      const { policy: kept, checkpoint } = correctFromStates(input, options, wasm, rng(), unobserved);
+      expect(seen.map(([step]) => step)).toEqual(Array.from({ length: K + 1 }, (_, i) => i));
       expect(seen[0]![1]).toEqual(networkOf(wasm, BASE).get());
       const { region, outside } = RECORDED.validation;
       const before = networkOf(wasm, BASE);
@@ -178,6 +194,75 @@ describe('correctFromStates(…)', () => {
   });
 });
 
+describe('the second gradient', () => {
+  const RATE = 0.1;
+  const reference = makeEngine('reference');
+  const pair = violatingPairs(ANGLE, 1);
+  const start = networkOf(reference, BASE);
+  const probability = (params: Floats): number =>
+    toxicProbabilities(networkOf(reference, { ...BASE, params }), pair, (obs, row) => ANGLE.toxic(obs, row))[0]!;
+
+  /**
+   * With an ε as large as its learning rate Adam's step is its mean gradient, so that two steps tell both gradients.
+   * Every forget row is the same pair; where the first step starts, at the base, nothing is to be retained yet.
+   */
+  function gradients(given: Record<string, Json>) {
+    const recorded = { ...RECORDED, forget: pair };
+    const paramsOf = (steps: number): Floats => {
+      const plain = {
+        worstCase: 0,
+        retainValue: 0,
+        annealLr: false,
+        learningRate: RATE * 1e9,
+        adamEps: 1e9,
+        maxGradNorm: 1e9,
+        keep: 'last',
+      };
+      const options = optionsOf('tsf', { ...SETTING, ...plain, forget: { literal: 1 }, entropy: 0, ...given, steps });
+      return correctFromStates({ ...inputOf().input, recorded }, options, reference, rng(), unobserved).policy.params;
+    };
+    const [p0, p1, p2] = [start.get(), paramsOf(1), paramsOf(2)];
+    const first = p0.map((x, i) => (x - p1[i]!) / RATE);
+    const second = p1.map((x, i) => (((x - p2[i]!) / RATE) * 0.19 - 0.09 * first[i]!) / 0.1);
+    return { p0, p1, second: Float64Array.from(second) };
+  }
+
+  const once = gradients({ retainKl: 1 });
+  const retain = gradients({ retainKl: 2 }).second.map((x, i) => x - once.second[i]!);
+  const forget = once.second.map((x, i) => x - retain[i]!);
+  const along = start.dot(forget, retain);
+  const ratio = probability(once.p1) / probability(once.p0);
+  const sum = (f: number, r: number): Float64Array => forget.map((x, i) => f * x + r * retain[i]!);
+
+  it('has something to forget and something to retain, which point apart', () => {
+    expect(along).toBeLessThan(-1e-6);
+    expect(ratio).toBeGreaterThan(0.1);
+    expect(ratio).toBeLessThan(0.95);
+    expect(value.every((i) => once.second[i] === 0)).toBe(true);
+  });
+
+  it('is that of forgetting without its part against retaining, and that of retaining, under proj', () => {
+    const { p1, second } = gradients({ weighting: 'proj', retainKl: 1 });
+    expect(p1).toEqual(once.p1);
+    expect(distance(second, sum(1, 1 - along / start.dot(retain, retain)))).toBeLessThan(1e-5);
+  });
+
+  it('has forgetting weighed by p̄_1/p̄_0 under prob', () => {
+    expect(distance(gradients({ weighting: 'prob', retainKl: 1 }).second, sum(ratio, 1))).toBeLessThan(1e-5);
+  });
+
+  it('has retaining weighed by λ_1 = 1 − ρκ under primal-dual: no KL was seen at the base', () => {
+    const { second } = gradients({ weighting: 'primal-dual', dualRate: 20, dualKl: 0.02, retainKl: 1 });
+    expect(distance(second, sum(1, 0.6))).toBeLessThan(1e-5);
+  });
+
+  it('has npo compare with the base: 2ρ^β/(1 + ρ^β) of that of literal, ρ = π_1/π_0', () => {
+    const { p1, second } = gradients({ forget: { npo: 1 }, npoBeta: 0.7, retainKl: 1 });
+    expect(distance(p1, once.p1)).toBeLessThan(1e-12); // ρ is 1 at the base
+    expect(distance(second, sum((2 * ratio ** 0.7) / (1 + ratio ** 0.7), 1))).toBeLessThan(1e-5);
+  });
+});
+
 describe('beyond K', () => {
   it('what diverges is null from there on, and no failure', () => {
     let calls = 0;
@@ -190,6 +275,22 @@ describe('beyond K', () => {
     expect(kept).toEqual(fromStates(wasm).policy);
     expect(cost.gradientSteps).toBe(K);
     expect(calls).toBe(2);
+  });
+
+  it('what measures no number has diverged, too: the last step of a multiple is judged by nothing else', () => {
+    for (const bad of [
+      { finalFe: Number.NaN, meanReturn: 1 },
+      { finalFe: 0, meanReturn: Number.POSITIVE_INFINITY },
+    ]) {
+      let calls = 0;
+      const { overrun } = fromStates(
+        wasm,
+        {},
+        { multiples: [2, 3, 4], measure: () => (++calls === 2 ? bad : { finalFe: null, meanReturn: 5 }) },
+      );
+      expect(overrun).toEqual({ multiple: [2, 3, 4], finalFe: [null, null, null], meanReturn: [5, null, null] });
+      expect(calls).toBe(2);
+    }
   });
 
   it('what fails otherwise is a failure', () => {

@@ -11,14 +11,14 @@ import { networkOf, outsideStates, TOY, TOY_SHAPE, untrained, violatingPairs } f
 
 const FORGET = violatingPairs(TOY, 30);
 
-/** Half violating pairs, half harmless states with whatever action. */
+/** Half harmless states with whatever action, half violating pairs. */
 function mixed(): ForgetSet {
   const other = outsideStates(TOY, 30);
   const index = Int32Array.from({ length: 60 }, (_, i) => 100 + i);
   return {
-    obs: Float32Array.from([...FORGET.obs, ...other.obs]),
+    obs: Float32Array.from([...other.obs, ...FORGET.obs]),
     count: 60,
-    action: Int32Array.from([...FORGET.action, ...Int32Array.from({ length: 30 }, (_, i) => i % 3)]),
+    action: Int32Array.from([...Int32Array.from({ length: 30 }, (_, i) => i % 3), ...FORGET.action]),
     weight: new Float32Array(60).fill(1),
     episode: index,
     step: index.map((i) => 2 * i),
