@@ -19,7 +19,7 @@ import {
   YAMLMap,
 } from 'yaml';
 import { ConfigError } from '../contract/errors.ts';
-import { SECTIONS, splitName } from '../contract/parameters.ts';
+import { splitName } from '../contract/parameters.ts';
 import { nearest, type Path, type Problem, printGot, printProblem } from '../contract/problems.ts';
 import { parseSweep, type Sweep, salvage } from '../contract/sweep.ts';
 import { resolveArms } from './arms.ts';
@@ -149,8 +149,7 @@ function listing([root, key, ...rest]: readonly string[]): 'always' | 'by comma'
 
 /** A key that is an axis of the file means the axis, and so does a parameter that is given a list: `correct.steps=250,500`. */
 function pathOf(key: string, axes: readonly string[], list: boolean): readonly string[] {
-  const parameter = SECTIONS.some((section) => key.startsWith(`${section}.`));
-  if (key === 'scenario' || key === 'strategy' || axes.includes(key) || (parameter && list)) return ['axes', key];
+  if (key === 'scenario' || key === 'strategy' || axes.includes(key) || (list && splitName(key) !== null)) return ['axes', key];
   return key.startsWith('axes.') ? ['axes', key.slice('axes.'.length)] : key.split('.');
 }
 
