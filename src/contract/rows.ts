@@ -67,8 +67,9 @@ export interface Influence {
   readonly printed: number | null;
   /** π/(1 − π)·‖∇ log π(a|s)‖ = ‖∇ log(1 − π(a|s))‖, which does not. */
   readonly unsaturated: number | null;
-  /** Violating pairs before and after the threshold on the score. */
+  /** Violating pairs on record. */
   readonly pairs: number;
+  /** Pairs in the forget set, after the threshold on the score; of any kind where the strategy forgets any. */
   readonly kept: number;
 }
 

@@ -132,7 +132,7 @@ const notAbove = <T extends Readonly<Record<string, unknown>>>(
   large: keyof T & string,
 ): z.ZodType<T> => schema.refine((o) => Number(o[small]) <= Number(o[large]), { path: [small], message: `must not exceed ${large}` });
 
-const rowsFit = (schema: z.ZodType<Record<string, unknown>>): z.ZodType<Record<string, unknown>> =>
+const consistent = (schema: z.ZodType<Record<string, unknown>>): z.ZodType<Record<string, unknown>> =>
   notAbove(
     notAbove(schema, 'worstCase', 'regionSamples').refine(
       (o) => Number(o['worstCase']) + Number(o['inverted']) <= Number(o['forgetBatch']),
@@ -143,7 +143,15 @@ const rowsFit = (schema: z.ZodType<Record<string, unknown>>): z.ZodType<Record<s
     ),
     'worstCase',
     'forgetBatch',
-  );
+  )
+    .refine((o) => !(o['weighting'] === 'proj' && o['alternate'] === true), {
+      path: ['weighting'],
+      message: 'proj needs both gradients in one step: alternate must be false',
+    })
+    .refine((o) => !(o['pairs'] === 'any' && o['target'] === 'set'), {
+      path: ['target'],
+      message: 'must be pair where any pair is forgotten: outside the region T(s) is empty',
+    });
 
 const boundsShape = { ...collection, ...descent, ...composition };
 const statesShape = { ...boundsShape, ...recordedOnly };
@@ -188,7 +196,7 @@ const preset = (needs: Needs, options: z.ZodObject, describe: string, { draws = 
 function composed(needs: 'bounds' | 'states', describe: string, defaults: Readonly<Record<string, Json>> = {}): Preset {
   const shape: Readonly<Record<string, z.ZodType>> = needs === 'states' ? statesShape : boundsShape;
   const own = withDefaults(shape, defaults);
-  const options = rowsFit(z.strictObject(own) as z.ZodType<Record<string, unknown>>);
+  const options = consistent(z.strictObject(own) as z.ZodType<Record<string, unknown>>);
   return {
     needs,
     options: needs === 'states' ? notAbove(options, 'uniformRetain', 'retainBatch') : options,

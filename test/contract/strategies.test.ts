@@ -33,6 +33,20 @@ describe('STRATEGIES', () => {
     expect(problems(name, { retainBatch: 256, uniformRetain: 257 })).toEqual(['uniformRetain: must not exceed retainBatch']);
   });
 
+  it.each(composed)('%s refuses gradients to project that are never of one step', (name) => {
+    expect(problems(name, { weighting: 'proj', alternate: false })).toEqual([]);
+    expect(problems(name, { weighting: 'proj', alternate: true })).toEqual([
+      'weighting: proj needs both gradients in one step: alternate must be false',
+    ]);
+  });
+
+  it.each(fromStates)('%s refuses to forget any pair by its state alone', (name) => {
+    expect(problems(name, { pairs: 'any', target: 'pair' })).toEqual([]);
+    expect(problems(name, { pairs: 'any', target: 'set' })).toEqual([
+      'target: must be pair where any pair is forgotten: outside the region T(s) is empty',
+    ]);
+  });
+
   it('a preset from bounds knows no option of recorded data', () => {
     for (const name of composed.filter((n) => !fromStates.includes(n)))
       for (const key of ['pairs', 'target', 'keep', 'uniformRetain', 'influenceThreshold'])

@@ -111,7 +111,7 @@ describe('runTrial(…)', () => {
         ],
         [
           "retrain-penalty",
-          "278d69b44d46044d",
+          "5ca799b7d416a53e",
         ],
         [
           "tsf:paper",

@@ -1,7 +1,7 @@
 import { RefusedError } from '../../contract/errors.ts';
 import type { Influence } from '../../contract/rows.ts';
 import type { StatesOptions } from '../../contract/strategies.ts';
-import { everyAction, logSoftmax, logSumExp } from '../../math/categorical.ts';
+import { everyAction, logSumExp } from '../../math/categorical.ts';
 import { exp } from '../../math/elementary.ts';
 import type { Network } from '../../math/engine.ts';
 import type { Constraint } from '../constraint.ts';
@@ -12,7 +12,7 @@ export type Score = StatesOptions['influenceScore'];
 
 /**
  * How much a recorded pair (s, a) bears on the policy, by the gradient of its own log-probability over all weights:
- *   printed       I  = π(a|s)·‖∇ log π(a|s)‖               = ‖∇ π(a|s)‖, which falls to 0 as π → 1
+ *   printed       I  = π(a|s)·‖∇ log π(a|s)‖               = (1 − π) I*, which falls to 0 as π → 1
  *   unsaturated   I* = π/(1 − π)·‖∇ log π(a|s)‖            = ‖∇ log(1 − π(a|s))‖, which does not
  * Shapes: results [count]. Uses the network's present weights.
  * Source: Takács & Gulyás 2025, phase 1; the second is ours.
@@ -24,7 +24,7 @@ export function influence(
   const { obsDim, actions } = network.shape;
   const printed = new Float64Array(count);
   const unsaturated = new Float64Array(count);
-  const logProb = new Float64Array(actions);
+  const others = new Float64Array(network.maxRows); // 1 − π(a|s)
   const squares = network.vector(network.maxRows);
   for (let first = 0; first < count; first += network.maxRows) {
     const rows = Math.min(network.maxRows, count - first);
@@ -32,19 +32,19 @@ export function influence(
     for (let i = 0; i < rows; i++) {
       const at = i * head.stride;
       const a = action[first + i]!;
-      logSoftmax(head.logits, at, actions, 0, logProb);
-      for (let b = 0; b < actions; b++) head.dLogits[at + b] = (a === b ? 1 : 0) - exp(logProb[b]!);
+      // ∂ log(1 − π(a))/∂z_b = π(a)·π(b)/(1 − π(a)), and −π(a) for b = a: exact where π(a) is all but 1.
+      const rest = logSumExp(head.logits, at, actions, everyAction(actions) & ~(1 << a));
+      const whole = logSumExp(head.logits, at, actions, everyAction(actions));
+      const p = exp(head.logits[at + a]! - whole);
+      for (let b = 0; b < actions; b++) head.dLogits[at + b] = a === b ? -p : p * exp(head.logits[at + b]! - rest);
       head.dValue[i * head.valueStride] = 0;
-      const rest = logSumExp(head.logits, at, actions, everyAction(actions) & ~(1 << a)); // log(1 − π) + LSE, exact where 1 − π is tiny
-      printed[first + i] = exp(logProb[a]!);
-      unsaturated[first + i] = exp(head.logits[at + a]! - rest);
+      others[i] = exp(rest - whole);
     }
     network.backward(rows, {});
     network.sampleNorms(rows, squares);
     for (let i = 0; i < rows; i++) {
-      const norm = Math.sqrt(squares[i]!);
-      printed[first + i] = printed[first + i]! * norm;
-      unsaturated[first + i] = unsaturated[first + i]! * norm;
+      unsaturated[first + i] = Math.sqrt(squares[i]!);
+      printed[first + i] = others[i]! * unsaturated[first + i]!;
     }
   }
   return { printed, unsaturated };

@@ -3,9 +3,10 @@ import type { Curve } from '../../contract/rows.ts';
 /**
  * Forget effectiveness by area: FE = 1 − ∫₀¹ min(1, p̄(uK)/p̄(0)) du, by trapezoids over the curve's points; u = step/K.
  * p̄ is the mean of π(T|s) over held-out states of the region. 0 for a curve of one point (nothing was done), null where p̄(0) is 0 or unknown.
+ * `before` is p̄(0), the base's: a curve that begins elsewhere, as that of a training from scratch does, is measured against it, too.
  */
-export function forgetEffectiveness({ step, value }: Curve): number | null {
-  const first = value[0] ?? 0;
+export function forgetEffectiveness({ step, value }: Curve, before: number | null): number | null {
+  const first = before ?? 0;
   const last = step.at(-1) ?? 0;
   if (first === 0) return null;
   if (last === 0) return 0;

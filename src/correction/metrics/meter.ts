@@ -89,7 +89,7 @@ export function forgetting(meter: Meter, network: Network, unmasked: boolean): F
   const { constraint, heldOut, before } = meter;
   const after = meter.forgetProbability(network);
   return {
-    fe: forgetEffectiveness(meter.forgetCurve),
+    fe: forgetEffectiveness(meter.forgetCurve, before),
     finalFe: finalEffectiveness(before, after),
     worstCase: constraint.bare ? null : toxicProbabilities(network, meter.region, constraint.toxic).reduce((max, p) => Math.max(max, p), 0),
     ...retention(meter, network, heldOut.outside),

@@ -62,12 +62,13 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('influence on $name
       sure[sure.length - 7 - 3] = gap; // bias of action 0
       return influence(networkOf(engine, { ...policy, params: sure }, 16), { ...FORGET, action: new Int32Array(30) });
     };
-    const [unsure, sure, surer] = [0, 10, 25].map(at);
+    const [unsure, sure, surer, surest, certain] = [0, 10, 25, 60, 720].map(at); // from a gap of 37 on, 1 − π is 0 beside 1
     for (let i = 0; i < 30; i++) {
       expect(sure!.printed[i]!).toBeLessThan(0.01 * unsure!.printed[i]!);
       expect(surer!.printed[i]!).toBeLessThan(1e-4 * sure!.printed[i]!);
       expect(sure!.unsaturated[i]!).toBeGreaterThan(unsure!.unsaturated[i]!);
-      expect(surer!.unsaturated[i]! / sure!.unsaturated[i]!).toBeCloseTo(1, 2);
+      for (const { unsaturated } of [surer!, surest!, certain!]) expect(unsaturated[i]! / sure!.unsaturated[i]!).toBeCloseTo(1, 2);
+      expect(certain!.printed[i]).toBeLessThan(1e-300);
     }
   });
 

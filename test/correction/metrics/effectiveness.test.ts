@@ -5,17 +5,22 @@ import { forgetEffectiveness, retainStability } from '../../../src/correction/me
 describe('forgetEffectiveness(curve)', () => {
   it('is the area above the curve, by trapezoids over uneven steps', () => {
     // ratios 1, 0.5, 0 at u = 0, 0.25, 1: area 0.25·0.75 + 0.75·0.25 = 0.375
-    expect(forgetEffectiveness({ step: [0, 25, 100], value: [0.4, 0.2, 0] })).toBeCloseTo(1 - 0.375, 12);
+    expect(forgetEffectiveness({ step: [0, 25, 100], value: [0.4, 0.2, 0] }, 0.4)).toBeCloseTo(1 - 0.375, 12);
   });
 
   it('counts no point above the first: forgetting cannot be negative', () => {
-    expect(forgetEffectiveness({ step: [0, 1, 2], value: [0.4, 0.8, 0.9] })).toBe(0);
+    expect(forgetEffectiveness({ step: [0, 1, 2], value: [0.4, 0.8, 0.9] }, 0.4)).toBe(0);
+  });
+
+  it('is measured against the base where the curve begins elsewhere, as that of a training from scratch', () => {
+    expect(forgetEffectiveness({ step: [0, 1], value: [0.4, 0.1] }, 0.8)).toBeCloseTo(1 - (0.5 + 0.125) / 2, 12);
+    expect(forgetEffectiveness({ step: [0, 1], value: [0.9, 0] }, 0.8)).toBeCloseTo(0.5, 12);
   });
 
   it('is 0 where nothing was done and null where there was nothing to forget', () => {
-    expect(forgetEffectiveness({ step: [0], value: [0.4] })).toBe(0);
-    expect(forgetEffectiveness({ step: [0, 1], value: [0, 0] })).toBeNull();
-    expect(forgetEffectiveness({ step: [0, 1], value: [null, null] })).toBeNull();
+    expect(forgetEffectiveness({ step: [0], value: [0.4] }, 0.4)).toBe(0);
+    expect(forgetEffectiveness({ step: [0, 1], value: [0, 0] }, 0)).toBeNull();
+    expect(forgetEffectiveness({ step: [0, 1], value: [null, null] }, null)).toBeNull();
   });
 
   it('lies in [0, 1] and falls when any later point rises', () => {
@@ -23,11 +28,11 @@ describe('forgetEffectiveness(curve)', () => {
     fc.assert(
       fc.property(curve, fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (value, at, up) => {
         const step = value.map((_, i) => i);
-        const fe = forgetEffectiveness({ step, value }) as number;
+        const fe = forgetEffectiveness({ step, value }, value[0]!) as number;
         expect(fe).toBeGreaterThanOrEqual(0);
         expect(fe).toBeLessThanOrEqual(1);
         const raised = value.map((v, i) => (i === 1 + (at % (value.length - 1)) ? v + up : v));
-        expect(forgetEffectiveness({ step, value: raised }) as number).toBeLessThanOrEqual(fe + 1e-12);
+        expect(forgetEffectiveness({ step, value: raised }, value[0]!) as number).toBeLessThanOrEqual(fe + 1e-12);
       }),
       { seed: 1 },
     );
