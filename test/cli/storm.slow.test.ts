@@ -30,7 +30,9 @@ it('a thousand trials of a millisecond under random kills: every row, once, the 
     const run = start([...sweep.run, '--threads', '2', '--quiet'], jobs);
     const left = run.done.then(({ code, stderr }) => {
       ended = code === 0;
-      if (code !== null && code !== 0) throw new Error(`ended by itself: ${stderr}`);
+      // An executor that was killed twice under one job alone: that trial failed as crashed, and the next run takes it out.
+      if (code !== null && code > 1) throw new Error(`exit code ${code}: ${stderr}`);
+      expect(stderr).not.toContain('bug');
     });
     const leaving = left.then(() => 'gone' as const);
     // Starting takes half a second; then a run has some rows, or is killed before it has any.

@@ -130,16 +130,16 @@ function guard(atRestMb: number): void {
   const sizeMb = process.memoryUsage.rss() / MB - atRestMb;
   const unclaimedMb = Math.max(0, sizeMb - tasks.reduce((sum, task) => sum + heldMb(task), 0));
   const looks = tasks.length > 1 ? FRESH_LOOKS : FRESH_LOOKS_ALONE;
-  const over = tasks.filter((task) => task.silent > looks && heldMb(task) + unclaimedMb > task.memoryMb);
-  const [first] = over;
-  if (!first) {
-    settling = 0;
-    return;
-  }
+  const tooMuch = tasks.filter((task) => heldMb(task) + unclaimedMb > task.memoryMb);
+  if (tooMuch.length === 0) settling = 0;
   if (settling > 0) {
+    // Whose it is is known: of the thread that was ended.
     if (--settling === 0) void broken('a thread was ended for its memory, and did not give it back');
     return;
   }
+  const over = tooMuch.filter((task) => task.silent > looks);
+  const [first] = over;
+  if (!first) return;
   const message = `about ${Math.round(heldMb(first) + unclaimedMb)} MB, measured from outside`;
   if (over.length > 1) {
     clearInterval(guarding);
