@@ -6,14 +6,18 @@ export interface Dimension {
   readonly unit: string;
   readonly low: number;
   readonly high: number;
+  /** Only whole numbers occur there: a leg touches the ground or not. */
+  readonly integer?: boolean;
 }
 
 /** A world as data: everything the coordinator must know of it without running it. */
 export interface Environment {
   readonly id: string;
   readonly observation: readonly Dimension[];
-  /** Names of the discrete actions, by index. */
+  /** Names of the discrete actions by index, or of the dimensions of a continuous action. */
   readonly actions: readonly string[];
+  /** The interval to which the world clips every dimension of a continuous action; null where actions are discrete. */
+  readonly actionBounds: { readonly low: number; readonly high: number } | null;
   readonly maxSteps: number;
   /** A base counts as trained from this mean greedy return on. */
   readonly gate: number;
@@ -46,12 +50,80 @@ const cartPole: Environment = {
     { name: 'thetaDot', unit: 'rad/s', low: -3, high: 3 },
   ],
   actions: ['left', 'right'],
+  actionBounds: null,
   maxSteps: 500,
   gate: 475,
   options: cartPoleOptions.refine((o) => o.resetLow <= o.resetHigh, { path: ['resetLow'], message: 'must not exceed resetHigh' }),
 };
 
-export const ENVIRONMENTS: Readonly<Record<string, Environment>> = { [cartPole.id]: cartPole };
+const UNIT = { low: -1, high: 1 };
+
+const mountainCarOptions = z
+  .strictObject({
+    goalVelocity: z.number().default(0).describe('the goal counts from this velocity on'),
+    resetLow: z.number().default(-0.6).describe('lower bound of the position at reset'),
+    resetHigh: z.number().default(-0.4).describe('upper bound of the position at reset'),
+  })
+  .refine((o) => o.resetLow <= o.resetHigh, { path: ['resetLow'], message: 'must not exceed resetHigh' });
+
+const mountainCar: Environment = {
+  id: 'MountainCar-v0',
+  observation: [
+    { name: 'position', unit: 'm', low: -1.2, high: 0.6 },
+    { name: 'velocity', unit: 'm/step', low: -0.07, high: 0.07 },
+  ],
+  actions: ['left', 'coast', 'right'],
+  actionBounds: null,
+  maxSteps: 200,
+  gate: -130,
+  options: mountainCarOptions,
+};
+
+const mountainCarContinuous: Environment = {
+  ...mountainCar,
+  id: 'MountainCarContinuous-v0',
+  actions: ['push'],
+  actionBounds: UNIT,
+  maxSteps: 999,
+  gate: 80,
+};
+
+const lunarLanderOptions = z.strictObject({
+  gravity: z.number().gt(-12).lt(0).default(-10).describe('vertical, m/s²'),
+  enableWind: z.boolean().default(false).describe('wind pushes and turns the lander while no leg touches the ground'),
+  windPower: z.number().min(0).max(20).default(15).describe('largest force of the wind'),
+  turbulencePower: z.number().min(0).max(2).default(1.5).describe('largest torque of the wind'),
+});
+
+const lunarLander: Environment = {
+  id: 'LunarLander-v3',
+  observation: [
+    { name: 'x', unit: '10 m', low: -1, high: 1 },
+    { name: 'y', unit: '6.67 m', low: -0.1, high: 1.5 },
+    { name: 'vx', unit: '5 m/s', low: -1, high: 1 },
+    { name: 'vy', unit: '7.5 m/s', low: -1, high: 0.5 },
+    { name: 'angle', unit: 'rad', low: -0.6, high: 0.6 },
+    { name: 'omega', unit: '2.5 rad/s', low: -0.8, high: 0.8 },
+    { name: 'leg1', unit: 'contact', low: 0, high: 1, integer: true },
+    { name: 'leg2', unit: 'contact', low: 0, high: 1, integer: true },
+  ],
+  actions: ['nothing', 'left', 'main', 'right'],
+  actionBounds: null,
+  maxSteps: 1000,
+  gate: 200,
+  options: lunarLanderOptions,
+};
+
+const lunarLanderContinuous: Environment = {
+  ...lunarLander,
+  id: 'LunarLanderContinuous-v3',
+  actions: ['main', 'lateral'],
+  actionBounds: UNIT,
+};
+
+export const ENVIRONMENTS: Readonly<Record<string, Environment>> = Object.fromEntries(
+  [cartPole, mountainCar, mountainCarContinuous, lunarLander, lunarLanderContinuous].map((world) => [world.id, world]),
+);
 
 /** Throws RangeError for an id that is not there. */
 export function environment(id: string): Environment {

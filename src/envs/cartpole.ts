@@ -1,5 +1,5 @@
 import { cos, sin } from '../math/elementary.ts';
-import type { VecEnv } from './vecenv.ts';
+import type { RunOptions, VecEnv } from './vecenv.ts';
 import { Worlds } from './worlds.ts';
 
 /** Options, resolved. All but the last three are Gymnasium's own. */
@@ -45,8 +45,9 @@ class CartPole extends Worlds {
   /** [n, 4]: x, xDot, theta, thetaDot. */
   readonly #state: Float64Array;
 
-  constructor(options: CartPoleOptions, n: number) {
-    super({ id: 'CartPole-v1', n, obsDim: OBS_DIM, actions: 2, maxSteps: MAX_STEPS });
+  constructor(options: CartPoleOptions, n: number, run: RunOptions) {
+    const size = { obsDim: OBS_DIM, actions: 2, continuous: false, maxSteps: MAX_STEPS, sceneSize: 0, frameSize: 2 };
+    super({ id: 'CartPole-v1', n, ...size, ...run });
     this.#options = options;
     this.#state = new Float64Array(n * OBS_DIM);
   }
@@ -106,9 +107,15 @@ class CartPole extends Worlds {
     const at = i * OBS_DIM;
     for (let k = 0; k < OBS_DIM; k++) this.#state[at + k] = this.obs[at + k] = state[k]!;
   }
+
+  /** x, theta. */
+  override frame(i: number, out: Float32Array): void {
+    out[0] = this.#state[i * OBS_DIM]!;
+    out[1] = this.#state[i * OBS_DIM + 2]!;
+  }
 }
 
 /** n worlds; `options` are resolved. */
-export function makeCartPole(options: CartPoleOptions, n: number): VecEnv {
-  return new CartPole(options, n);
+export function makeCartPole(options: CartPoleOptions, n: number, run: RunOptions = {}): VecEnv {
+  return new CartPole(options, n, run);
 }

@@ -12,7 +12,10 @@ export function penalised(world: VecEnv, toxic: (obs: Float32Array, row: number)
     n: world.n,
     obsDim: world.obsDim,
     actions: world.actions,
+    continuous: world.continuous,
     maxSteps: world.maxSteps,
+    sceneSize: world.sceneSize,
+    frameSize: world.frameSize,
     obs: world.obs,
     finalObs: world.finalObs,
     reward: world.reward,
@@ -22,10 +25,13 @@ export function penalised(world: VecEnv, toxic: (obs: Float32Array, row: number)
     episodeReturn: world.episodeReturn,
     episodeLength: world.episodeLength,
     action: world.action,
+    continuousAction: world.continuousAction,
     reset: (seed) => world.reset(seed),
     resetEach: (seeds) => world.resetEach(seeds),
     state: (i, out) => world.state(i, out),
     setState: (i, state) => world.setState(i, state),
+    scene: (i, out) => world.scene(i, out),
+    frame: (i, out) => world.frame(i, out),
     step(): void {
       for (let i = 0; i < world.n; i++) violates[i] = (toxic(world.obs, i) >>> world.action[i]!) & 1;
       world.step();

@@ -1,9 +1,10 @@
 import type { VecEnv } from '../../src/envs/vecenv.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 
-/** What one probe world does: a one-number observation, two actions, episodes of fixed length. */
+/** What one probe world does: a one-number observation, two actions (or a continuous one), episodes of fixed length. */
 export interface Probe {
   readonly length: number;
+  readonly continuous?: boolean;
   /** Whether the end is a time limit, or one that falls together with the task's end. */
   readonly truncates?: boolean | 'too';
   /** The observation at the start of an episode; ±1 by default. */
@@ -16,12 +17,16 @@ export interface Probe {
 /** A world that can fail a learner for one reason only (Andy Jones, "Debugging reinforcement learning systems"). */
 export function probeWorld(probe: Probe, n: number, seed = 1): VecEnv {
   const rng = new Stream(seed, 0);
+  const continuous = probe.continuous === true;
   const world = {
     id: 'probe',
     n,
     obsDim: 1,
     maxSteps: probe.length,
-    actions: 2,
+    actions: continuous ? 1 : 2,
+    continuous,
+    sceneSize: 0,
+    frameSize: 0,
     obs: new Float32Array(n),
     finalObs: new Float32Array(n),
     reward: new Float64Array(n),
@@ -30,15 +35,18 @@ export function probeWorld(probe: Probe, n: number, seed = 1): VecEnv {
     ended: new Uint8Array(n),
     episodeReturn: new Float64Array(n),
     episodeLength: new Int32Array(n),
-    action: new Int32Array(n),
+    action: new Int32Array(continuous ? 0 : n),
+    continuousAction: new Float32Array(continuous ? n : 0),
     reset: () => start(),
     resetEach: () => start(),
     state: () => {},
     setState: () => {},
+    scene: () => {},
+    frame: () => {},
     step(): void {
       for (let i = 0; i < n; i++) {
         const obs = world.obs[i]!;
-        const action = world.action[i]!;
+        const action = (continuous ? world.continuousAction : world.action)[i]!;
         world.reward[i] = probe.reward(obs, action, elapsed[i]!);
         total[i]! += world.reward[i]!;
         world.obs[i] = probe.next?.(obs, action) ?? obs;
