@@ -6,10 +6,25 @@ import { type Judged, judge, type Problem, printGot, printProblem, suggest, valu
 /** A closed interval over a float32 observation; `null` is an open end. */
 export type Interval = readonly [low: number | null, high: number | null];
 
-/** Where every named component lies in its interval, the named actions are forbidden. A constraint is a list of rules: a union of boxes. */
+/**
+ * Where every named component lies in its interval, the named actions are forbidden; of a continuous action one dimension,
+ * from a number up or down. A constraint is a list of rules: a union of boxes.
+ */
 export interface Rule {
   readonly where: Readonly<Record<string, Interval>>;
-  readonly forbid: readonly string[];
+  readonly forbid: readonly (string | Readonly<Record<string, Interval>>)[];
+}
+
+/** The half-space {a >= from}, or where `above` is false {a <= from}, that an interval is within the bounds of an action; null where it is none. */
+export function halfSpaceOf(
+  [low, high]: Interval,
+  bounds: { readonly low: number; readonly high: number },
+): { from: number; above: boolean } | null {
+  const down = low === null || low <= bounds.low;
+  const up = high === null || high >= bounds.high;
+  if (down === up) return null;
+  if (up) return { from: low as number, above: true };
+  return { from: high as number, above: false };
 }
 
 /** An environment with its options, plus a constraint. */
@@ -23,7 +38,11 @@ export interface Scenario {
 const FLOAT32_MAX = 3.4028234663852886e38;
 
 /** What is wrong with a written interval, and what would be right; null for nothing. */
-function intervalProblem(value: unknown, { low: least, high: most, unit }: Dimension): { message: string; remedy?: string } | null {
+function intervalProblem(
+  value: unknown,
+  { low: least, high: most, unit }: Dimension,
+  box = 'which is where states are sampled',
+): { message: string; remedy?: string } | null {
   const pair = 'must be a pair [low, high] of numbers';
   if (typeof value === 'number') return { message: pair, remedy: `write [${value}, .inf] or [-.inf, ${value}]` };
   if (!Array.isArray(value) || value.length !== 2) return { message: pair, remedy: '.inf and -.inf are open ends' };
@@ -40,7 +59,7 @@ function intervalProblem(value: unknown, { low: least, high: most, unit }: Dimen
   if (low === -Infinity && high === Infinity) return { message: 'must be bounded on one side at least', remedy: 'remove it' };
   const finite = [low, high].filter(Number.isFinite);
   if (finite.length === 0 || finite.some((end) => Math.abs(end) > FLOAT32_MAX)) return { message: 'must contain a float32' };
-  return low > most || high < least ? { message: `must meet [${least}, ${most}] ${unit}, which is where states are sampled` } : null;
+  return low > most || high < least ? { message: `must meet [${least}, ${most}] ${unit}, ${box}` } : null;
 }
 
 const printEnd = (end: number): string => (Number.isFinite(end) ? String(end) : end > 0 ? '.inf' : '-.inf');
@@ -67,8 +86,42 @@ const interval = (dimension: Dimension) =>
 
 const MAX_RULES = 64;
 
+const discreteForbid = (actions: readonly string[]) =>
+  z
+    .array(z.enum(actions))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, { message: 'must name an action once' })
+    .refine((names) => new Set(names).size < actions.length, {
+      message: 'must leave an action that is allowed',
+      params: { remedy: 'remove one' },
+    });
+
+type Bounds = NonNullable<Environment['actionBounds']>;
+
+/** One interval of one dimension, from somewhere inside the bounds to one of their ends; that end is resolved to an open one. */
+const continuousForbid = (actions: readonly string[], bounds: Bounds) => {
+  const { low, high } = bounds;
+  const some = actions[0] ?? '';
+  const half = z
+    .custom<unknown>((value) => value !== undefined)
+    .meta({ ...INTERVAL, description: `[low, high], one of them an end of [${low}, ${high}]` })
+    .transform((value, context): Interval => {
+      const problem = intervalProblem(value, { name: '', unit: 'of the action', low, high }, 'which is what the world tells apart');
+      const written = value as Interval;
+      const found = problem === null ? halfSpaceOf([orNull(written[0]), orNull(written[1])], bounds) : null;
+      if (found !== null && found.from > low && found.from < high) return found.above ? [found.from, null] : [null, found.from];
+      const message = problem?.message ?? `must go from one end of [${low}, ${high}] to somewhere inside`;
+      context.addIssue({ code: 'custom', message, params: { remedy: problem?.remedy ?? `write [${low}, 0] or [0.5, ${high}]` } });
+      return z.NEVER;
+    });
+  const message = `must be one interval of one dimension, such as [{ ${some}: [0.5, ${high}] }]`;
+  return z
+    .array(z.strictObject(Object.fromEntries(actions.map((name) => [name, half.optional()]))))
+    .refine((forbid) => forbid.length === 1 && Object.keys(forbid[0] ?? {}).length === 1, { message });
+};
+
 /** A scenario of one environment, as a file or this one writes it. */
-const scenarioOf = ({ id, observation, actions, options }: Environment) =>
+const scenarioOf = ({ id, observation, actions, actionBounds, options }: Environment) =>
   z.strictObject({
     environment: z.literal(id),
     options: options.prefault({}).describe("what differs from the environment's defaults"),
@@ -78,14 +131,7 @@ const scenarioOf = ({ id, observation, actions, options }: Environment) =>
           where: z
             .strictObject(Object.fromEntries(observation.map((dimension) => [dimension.name, interval(dimension).optional()])))
             .describe('a box: all of these hold at once'),
-          forbid: z
-            .array(z.enum(actions))
-            .min(1)
-            .refine((names) => new Set(names).size === names.length, { message: 'must name an action once' })
-            .refine((names) => new Set(names).size < actions.length, {
-              message: 'must leave an action that is allowed',
-              params: { remedy: 'remove one' },
-            }),
+          forbid: actionBounds === null ? discreteForbid(actions) : continuousForbid(actions, actionBounds),
         }),
       )
       .min(1)
@@ -112,6 +158,20 @@ function meet(a: Box, b: Box): Box | null {
   return common;
 }
 
+/** Of a continuous action one half-space may be forbidden in a state, not two: the first rules of which that is not so. */
+function collisions(rules: readonly Rule[]): Problem[] {
+  for (let second = 1; second < rules.length; second++) {
+    for (let first = 0; first < second; first++) {
+      const common = meet((rules[first] as Rule).where, (rules[second] as Rule).where);
+      if (common === null) continue;
+      const got = `an overlap with rule ${first}: ${printGot(common)}`;
+      const expected = 'a box apart from those of the other rules, since actions are continuous';
+      return [{ path: ['rules', second, 'where'], at: 'value', expected, got, remedy: 'leave a gap between their boxes' }];
+    }
+  }
+  return [];
+}
+
 /** Where rules overlap, an action must be left, too: the first rules of which that is not so. */
 function overlaps(rules: readonly Rule[], actions: readonly string[]): Problem[] {
   const search = (chosen: readonly number[], box: Box, forbidden: ReadonlySet<string>): Problem | null => {
@@ -129,7 +189,7 @@ function overlaps(rules: readonly Rule[], actions: readonly string[]): Problem[]
     for (let next = last + 1; next < rules.length; next++) {
       const { where, forbid } = rules[next] as Rule;
       const common = meet(box, where);
-      const more = new Set([...forbidden, ...forbid]);
+      const more = new Set([...forbidden, ...(forbid as readonly string[])]);
       const found = common && more.size > forbidden.size ? search([...chosen, next], common, more) : null;
       if (found) return found;
     }
@@ -155,8 +215,9 @@ export function judgeScenario(data: unknown): Judged<Scenario> {
     const judged = judge(schema, data);
     if (!judged.ok) return judged;
     const value = judged.value as unknown as Scenario;
-    const { observation, actions } = environment(id);
-    const problems = [...boundless(value.rules, observation), ...overlaps(value.rules, actions)];
+    const { observation, actions, actionBounds } = environment(id);
+    const together = actionBounds === null ? overlaps(value.rules, actions) : collisions(value.rules);
+    const problems = [...boundless(value.rules, observation), ...together];
     return problems.length > 0 ? { ok: false, problems } : { ok: true, value };
   }
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {
@@ -182,6 +243,28 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = Object.fromEntries(
     rules: [
       { where: { theta: [0.08, null] }, forbid: ['left'] },
       { where: { theta: [null, -0.08] }, forbid: ['right'] },
+    ],
+  }),
+  // Falling fast without braking.
+  scenario('lunarlander/descent', {
+    environment: 'LunarLander-v3',
+    rules: [{ where: { vy: [null, -0.3], leg1: [0, 0], leg2: [0, 0] }, forbid: ['nothing', 'left', 'right'] }],
+  }),
+  scenario('lunarlander-continuous/descent', {
+    environment: 'LunarLanderContinuous-v3',
+    rules: [{ where: { vy: [null, -0.3], leg1: [0, 0], leg2: [0, 0] }, forbid: [{ main: [-1, 0] }] }],
+  }),
+  // Building momentum backwards; without it the hill takes a longer swing from the left wall.
+  scenario('mountaincar/pump-left', {
+    environment: 'MountainCar-v0',
+    rules: [{ where: { velocity: [null, -0.03] }, forbid: ['left'] }],
+  }),
+  // Pushing hard along with the motion, either way.
+  scenario('mountaincar-continuous/pump', {
+    environment: 'MountainCarContinuous-v0',
+    rules: [
+      { where: { velocity: [0.03, null] }, forbid: [{ push: [0.5, 1] }] },
+      { where: { velocity: [null, -0.03] }, forbid: [{ push: [-1, -0.5] }] },
     ],
   }),
 ]);

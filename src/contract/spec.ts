@@ -2,7 +2,7 @@ import { environment } from './environments.ts';
 import type { EvaluateOptions } from './evaluate.ts';
 import { type Json, shortId } from './ids.ts';
 import type { PpoOptions } from './ppo.ts';
-import type { Rule } from './scenarios.ts';
+import { halfSpaceOf, type Interval, type Rule } from './scenarios.ts';
 
 export const ACCEPTANCE_RULES = ['refuse', 'report'] as const;
 export type AcceptanceRule = (typeof ACCEPTANCE_RULES)[number];
@@ -36,27 +36,48 @@ export interface TrialSpec {
 export const baseId = (spec: BaseSpec): string => shortId(spec);
 export const trialId = (spec: TrialSpec): string => shortId(spec);
 
-/** A rule with names resolved to indices, open ends to ±Infinity, and bounds rounded to float32. Its box is closed. */
+/**
+ * A rule with names resolved to indices, open ends to ±Infinity, and bounds rounded to float32. Its box is closed.
+ * `toxic` is what it forbids: bits of discrete actions, or the number of its half-space of a continuous one, from 1 up.
+ */
 export interface CompiledRule {
   readonly dims: readonly { readonly index: number; readonly low: number; readonly high: number }[];
-  readonly forbid: readonly number[];
+  readonly toxic: number;
 }
 
-/** Throws RangeError for a name that the environment does not have. */
-export function compileRules(environmentId: string, rules: readonly Rule[]): CompiledRule[] {
-  const { observation, actions } = environment(environmentId);
+/** {a : a_dimension >= from}, or where `above` is false {a : a_dimension <= from}; `from` is a float32. */
+export interface HalfSpace {
+  readonly dimension: number;
+  readonly from: number;
+  readonly above: boolean;
+}
+
+/** Throws RangeError for a name that the environment does not have, or an interval that is no half-space of the action's bounds. */
+export function compileRules(environmentId: string, rules: readonly Rule[]): { rules: CompiledRule[]; halfSpaces: HalfSpace[] } {
+  const { observation, actions, actionBounds } = environment(environmentId);
+  const halfSpaces: HalfSpace[] = [];
   const indexOf = (names: readonly string[], name: string): number => {
     const index = names.indexOf(name);
     if (index < 0) throw new RangeError(`rule: expected one of ${names.join(', ')}, got ${name}`);
     return index;
   };
   const dimensions = observation.map((d) => d.name);
-  return rules.map((rule) => ({
+  const toxicOf = (forbid: Rule['forbid']): number => {
+    if (actionBounds === null) return forbid.reduce((bits, name) => bits | (1 << indexOf(actions, String(name))), 0);
+    const only = forbid[0];
+    const [name, interval] = (typeof only === 'object' ? Object.entries(only)[0] : undefined) ?? ['', [null, null] as Interval];
+    const half = halfSpaceOf(interval, actionBounds);
+    if (half === null || forbid.length !== 1)
+      throw new RangeError(`rule: expected one half-space of an action, got ${JSON.stringify(forbid)}`);
+    return halfSpaces.push({ dimension: indexOf(actions, name), ...half, from: Math.fround(half.from) });
+  };
+  const compiled = rules.map((rule) => ({
     dims: Object.entries(rule.where).map(([name, [low, high]]) => ({
       index: indexOf(dimensions, name),
       low: Math.fround(low ?? -Infinity),
       high: Math.fround(high ?? Infinity),
     })),
-    forbid: rule.forbid.map((name) => indexOf(actions, name)),
+    toxic: toxicOf(rule.forbid),
   }));
+  return { rules: compiled, halfSpaces };
 }

@@ -1,10 +1,11 @@
 import type { BoundsOptions, StatesOptions } from '../contract/strategies.ts';
+import type { Outputs } from '../math/distribution.ts';
 import type { Network } from '../math/engine.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 import type { Constraint } from './constraint.ts';
 import type { ForgetSet } from './identify/rules.ts';
 import { invert } from './inversion.ts';
-import { type Outputs, outputs, type States, toxicProbabilities } from './states.ts';
+import { outputs, type States, toxicProbabilities } from './states.ts';
 
 /** What a step draws from, beside the constraint: nothing for a data-free strategy. */
 export interface Recorded {
@@ -21,7 +22,8 @@ type Options = BoundsOptions & Partial<Pick<StatesOptions, 'target' | 'influence
  * Shapes: obs [forgetBatch + retainBatch, obsDim], toxic [forgetBatch], retain outputs [retainBatch].
  */
 export function makeBatch(constraint: Constraint, teacher: Network, recorded: Recorded | null, options: Options, rng: Stream) {
-  const { obsDim, actions } = constraint;
+  const { obsDim, policy } = constraint;
+  const { actions } = policy;
   const { forgetBatch, retainBatch, worstCase, regionSamples, inverted, inversionEvery, retainStates } = options;
   const { target = 'set', influenceSampling = false, uniformRetain = retainBatch } = recorded ? options : {};
   const pairs = forgetBatch - worstCase - inverted;
@@ -34,7 +36,9 @@ export function makeBatch(constraint: Constraint, teacher: Network, recorded: Re
   // Asked of the base once, and drawn from again and again: the base's answer never changes.
   const visitedPool = visited > 0 && recorded ? labelled(teacher, recorded.retain) : null;
   const uniformPool = uniformRetain > 0 ? labelled(teacher, uniform(constraint, rng, retainStates)) : null;
-  const reference = { logits: new Float64Array(retainBatch * actions), value: new Float64Array(retainBatch) };
+  const labels = uniformPool ?? visitedPool;
+  const logStd = labels?.outputs.logStd ?? new Float64Array(0);
+  const reference: Outputs = { logits: new Float64Array(retainBatch * actions), value: new Float64Array(retainBatch), logStd };
   const pickPair = recorded && pairs > 0 ? picker(recorded.forget, influenceSampling, rng) : null;
 
   function drawRetain(pool: Labelled | null, from: number, count: number): void {
@@ -53,7 +57,7 @@ export function makeBatch(constraint: Constraint, teacher: Network, recorded: Re
     toxic,
     rowsFrom,
     /** The base's outputs on the retain rows. */
-    reference: reference as Outputs,
+    reference,
     /** Fills the rows of step `round`; `network` is the policy as it is now. */
     draw(network: Network, round: number): void {
       if (pickPair && recorded) {
@@ -61,7 +65,7 @@ export function makeBatch(constraint: Constraint, teacher: Network, recorded: Re
         for (let i = 0; i < pairs; i++) {
           const k = pickPair();
           for (let d = 0; d < obsDim; d++) obs[i * obsDim + d] = forget.obs[k * obsDim + d]!;
-          toxic[i] = target === 'pair' ? 1 << forget.action[k]! : constraint.toxic(obs, i);
+          toxic[i] = target === 'pair' && !policy.continuous ? 1 << forget.action[k]! : constraint.toxic(obs, i);
         }
       } else if (pairs > 0) {
         constraint.sampleRegion(rng, rowsFrom(0, pairs), pairs);
@@ -76,7 +80,7 @@ export function makeBatch(constraint: Constraint, teacher: Network, recorded: Re
         const kept = round === 0 ? 0 : Math.min(worstCase, regionSamples - 1);
         region.set(obs.subarray((pairs + inverted) * obsDim, (pairs + inverted + kept) * obsDim));
         constraint.sampleRegion(rng, region.subarray(kept * obsDim), regionSamples - kept);
-        const score = toxicProbabilities(network, { obs: region, count: regionSamples }, constraint.toxic);
+        const score = toxicProbabilities(network, { obs: region, count: regionSamples }, constraint);
         highest(score, worstCase).forEach((k, i) => {
           obs.set(region.subarray(k * obsDim, (k + 1) * obsDim), (pairs + inverted + i) * obsDim);
         });

@@ -2,7 +2,8 @@ import { environment } from '../contract/environments.ts';
 import { RefusedError } from '../contract/errors.ts';
 import type { Rule } from '../contract/scenarios.ts';
 import { compileRules } from '../contract/spec.ts';
-import { boxesAround, deadEnd, inMargin, sampleOutside, sampleRegion, toxicMask } from '../envs/constraint.ts';
+import { boxesAround, conflict, inMargin, sampleOutside, sampleRegion, toxicMask } from '../envs/constraint.ts';
+import { type Distribution, makeDistribution } from '../math/distribution.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 
 /** T(s) and S_f of a scenario, ready to compute with; all a data-free strategy may know of the world. */
@@ -10,11 +11,11 @@ export interface Constraint {
   /** No rules: a bare environment, in which nothing can be toxic. */
   readonly bare: boolean;
   readonly obsDim: number;
-  /** Number of actions. */
-  readonly actions: number;
+  /** What actions there are, and what T(s) says of them. */
+  readonly policy: Distribution;
   /** Widths of the bounding box, [obsDim]. */
   readonly widths: Float64Array;
-  /** Bit mask of T(s) for row `row` of `obs`; 0 outside S_f. */
+  /** T(s) for row `row` of `obs`, as `policy` numbers it; 0 outside S_f. */
   readonly toxic: (obs: Float32Array, row: number) => number;
   /** Row lies outside S_f and its margin. */
   readonly outside: (obs: Float32Array, row: number) => boolean;
@@ -26,22 +27,27 @@ export interface Constraint {
   readonly boxesAround: (points: Float32Array, rows: number, low: Float64Array, high: Float64Array) => void;
 }
 
-/** `regionMargin` is a share of the box per dimension. Throws RefusedError where some state would have no action left. */
+/** `regionMargin` is a share of the box per dimension. Throws RefusedError where some state would have no action left, or two half-spaces forbidden. */
 export function makeConstraint(environmentId: string, rules: readonly Rule[], regionMargin: number): Constraint {
-  const { observation, actions } = environment(environmentId);
+  const { observation, actions, actionBounds } = environment(environmentId);
   const obsDim = observation.length;
-  const compiled = compileRules(environmentId, rules);
-  const dead = deadEnd(compiled, obsDim, actions.length);
-  if (dead)
+  const continuous = actionBounds !== null;
+  const { rules: compiled, halfSpaces } = compileRules(environmentId, rules);
+  const refused = conflict(compiled, obsDim, continuous ? null : actions.length)
+    ?.map((i) => i + 1)
+    .join(' and ');
+  if (refused)
     throw new RefusedError(
-      `constraint: expected every state to keep an action, got none where rules ${dead.map((i) => i + 1).join(' and ')} hold together`,
+      continuous
+        ? `constraint: expected one forbidden half-space in every state, got two where rules ${refused} hold together`
+        : `constraint: expected every state to keep an action, got none where rules ${refused} hold together`,
     );
   const widths = Float64Array.from(observation, ({ low, high }) => high - low);
   const margin = Float32Array.from(widths, (width) => regionMargin * width);
   return {
     bare: rules.length === 0,
     obsDim,
-    actions: actions.length,
+    policy: makeDistribution({ actions: actions.length, gaussian: continuous }, halfSpaces),
     widths,
     toxic: (obs, row) => toxicMask(compiled, obs, row, obsDim),
     outside: (obs, row) => !inMargin(compiled, obs, row, obsDim, margin),

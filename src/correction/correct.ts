@@ -12,7 +12,7 @@ import { DivergedError } from '../contract/errors.ts';
 import type { Observe } from '../contract/observe.ts';
 import type { Overrun } from '../contract/rows.ts';
 import type { BoundsOptions, StatesOptions } from '../contract/strategies.ts';
-import { toxicProbability } from '../math/categorical.ts';
+import type { Actions } from '../math/distribution.ts';
 import type { Engine, Floats, Network } from '../math/engine.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 import { policyOf } from '../ppo/policy.ts';
@@ -110,11 +110,12 @@ function keepOn({ overrun }: BoundsInput, network: Network, steps: number, advan
 
 /** One round: a gradient step on forget and retain rows together, or one on each in turn. */
 function makeStep(network: Network, teacher: Network, constraint: Constraint, recorded: Recorded | null, options: Options, rng: Stream) {
-  const { actions, obsDim } = constraint;
+  const { policy, obsDim } = constraint;
+  const { actions } = policy;
   const { forgetBatch, retainBatch } = options;
-  const objectives = weightedSum(options.forget, options);
+  const objectives = weightedSum(options.forget, options, policy.continuous);
   const protection = makeProtection(network, options, {
-    retain: () => fisherOf(network, recorded?.retain ?? uniform(constraint, rng, options.retainStates), drawn(rng, actions)),
+    retain: () => fisherOf(network, policy, recorded?.retain ?? uniform(constraint, rng, options.retainStates), drawn(rng, policy)),
     forget: () => forgetInformation(network, constraint, recorded, options, rng),
   });
   const batch = makeBatch(constraint, teacher, recorded, options, rng);
@@ -124,7 +125,7 @@ function makeStep(network: Network, teacher: Network, constraint: Constraint, re
 
   const forgetLoss = (rows: Rows): void => {
     const states = { obs: batch.rowsFrom(0, forgetBatch), count: forgetBatch };
-    const forget: ForgetRows = { ...rows, toxic: batch.toxic, base: objectives.needsBase ? outputs(teacher, states) : null };
+    const forget: ForgetRows = { ...rows, policy, toxic: batch.toxic, base: objectives.needsBase ? outputs(teacher, states) : null };
     objectives.descend(
       forget,
       weighting.forget(() => meanToxic(forget)),
@@ -177,7 +178,7 @@ function makeStep(network: Network, teacher: Network, constraint: Constraint, re
   };
 }
 
-/** Fisher information of log π(a|s) on what is to go: recorded pairs with their action, or samples of the region with the last of T(s). */
+/** Fisher information of log π(a|s) on what is to go: recorded pairs with their action, or samples of the region with the last of T(s), or the nearest to the mean. */
 function forgetInformation(
   network: Network,
   constraint: Constraint,
@@ -185,15 +186,22 @@ function forgetInformation(
   { retainStates }: Options,
   rng: Stream,
 ): Floats {
-  if (recorded) return fisherOf(network, recorded.forget, (_head, _row, state) => recorded.forget.action[state]!);
+  const { policy } = constraint;
+  if (recorded) return fisherOf(network, policy, recorded.forget, (out, state) => copyAction(recorded.forget.action, state, out));
   const obs = new Float32Array(retainStates * constraint.obsDim);
   constraint.sampleRegion(rng, obs, retainStates);
-  return fisherOf(network, { obs, count: retainStates }, (_head, _row, state) => 31 - Math.clz32(constraint.toxic(obs, state)));
+  return fisherOf(network, policy, { obs, count: retainStates }, (out, state, head, row) => {
+    policy.typical(head, row, constraint.toxic(obs, state), out, 0);
+  });
+}
+
+function copyAction(from: Actions, index: number, out: Actions): void {
+  for (let d = 0; d < out.length; d++) out[d] = from[index * out.length + d]!;
 }
 
 /** mean π(T|s) of the rows. */
-function meanToxic({ head, actions, from, count, toxic }: ForgetRows): number {
+function meanToxic({ head, policy, from, count, toxic }: ForgetRows): number {
   let sum = 0;
-  for (let i = 0; i < count; i++) sum += toxicProbability(head.logits, (from + i) * head.stride, actions, toxic[i]!);
+  for (let i = 0; i < count; i++) sum += policy.probability(head, from + i, toxic[i]!);
   return sum / count;
 }

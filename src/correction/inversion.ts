@@ -1,5 +1,3 @@
-import { everyAction, logSumExp } from '../math/categorical.ts';
-import { exp } from '../math/elementary.ts';
 import type { Network } from '../math/engine.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 import type { Constraint } from './constraint.ts';
@@ -31,7 +29,7 @@ export function invert(
   out: Float32Array,
   rows: number,
 ): void {
-  const { obsDim, actions, widths } = constraint;
+  const { obsDim, widths } = constraint;
   const size = rows * obsDim;
   constraint.sampleRegion(rng, out, rows);
   const low = new Float64Array(size);
@@ -46,7 +44,7 @@ export function invert(
     for (let i = 0; i < size; i++) u[i] = (2 * out[i]!) / widths[i % obsDim]!;
     for (let first = 0; first < rows; first += network.maxRows) {
       const count = Math.min(network.maxRows, rows - first);
-      const slope = toxicSlope(network, constraint, out.subarray(first * obsDim, (first + count) * obsDim), count, actions);
+      const slope = toxicSlope(network, constraint, out.subarray(first * obsDim, (first + count) * obsDim), count);
       for (let i = 0; i < count * obsDim; i++) ascent[first * obsDim + i] = (slope[i]! * widths[i % obsDim]!) / 2;
     }
     if (options.inversionSpread > 0) repel(u, rows, obsDim, options.inversionSpread, ascent);
@@ -61,18 +59,11 @@ export function invert(
   }
 }
 
-/** ∂ log π(T|s)/∂s per row; ∂/∂z_j = 1[j in T] π_j/π(T) − π_j. */
-function toxicSlope(network: Network, { toxic }: Constraint, obs: Float32Array, rows: number, actions: number): ArrayLike<number> {
+/** ∂ log π(T|s)/∂s per row. */
+function toxicSlope(network: Network, { toxic, policy }: Constraint, obs: Float32Array, rows: number): ArrayLike<number> {
   const head = network.forward(obs, rows);
   for (let i = 0; i < rows; i++) {
-    const at = i * head.stride;
-    const mask = toxic(obs, i);
-    const inside = logSumExp(head.logits, at, actions, mask);
-    const whole = logSumExp(head.logits, at, actions, everyAction(actions));
-    for (let a = 0; a < actions; a++) {
-      const z = head.logits[at + a]!;
-      head.dLogits[at + a] = ((mask >>> a) & 1 ? exp(z - inside) : 0) - exp(z - whole);
-    }
+    policy.slope(head, i, toxic(obs, i));
     head.dValue[i * head.valueStride] = 0;
   }
   return network.backward(rows, { input: true }).input;

@@ -1,5 +1,4 @@
 import { RefusedError } from '../contract/errors.ts';
-import { exp } from '../math/elementary.ts';
 import type { Floats, Network } from '../math/engine.ts';
 import type { Constraint } from './constraint.ts';
 import type { Held } from './identify/rules.ts';
@@ -11,7 +10,7 @@ import { divergences, mean, outputs, toxicProbabilities } from './states.ts';
  * Throws RefusedError where there is nothing to rank by.
  */
 export function makeSelection(validation: Held, constraint: Constraint, base: Network) {
-  const before = mean(toxicProbabilities(base, validation.region, constraint.toxic)) ?? 0;
+  const before = mean(toxicProbabilities(base, validation.region, constraint)) ?? 0;
   if (!(before > 0))
     throw new RefusedError(
       `selection: expected validation states of the region with π(T|s) > 0, got ${validation.region.count} states with a mean of ${before}; collect more episodes`,
@@ -20,8 +19,9 @@ export function makeSelection(validation: Held, constraint: Constraint, base: Ne
   let best = { selectivity: -Infinity, step: 0, params: undefined as Floats | undefined };
   return {
     offer(step: number, network: Network): void {
-      const now = mean(toxicProbabilities(network, validation.region, constraint.toxic)) ?? 0;
-      const selectivity = (1 - now / before) * (1 - (mean(divergences(network, validation.outside, reference, halfDifference)) ?? 0));
+      const now = mean(toxicProbabilities(network, validation.region, constraint)) ?? 0;
+      const selectivity =
+        (1 - now / before) * (1 - (mean(divergences(network, validation.outside, reference, constraint.policy.totalVariation)) ?? 0));
       if (!(selectivity >= best.selectivity)) return;
       best = { selectivity, step, params: network.get() };
     },
@@ -32,6 +32,3 @@ export function makeSelection(validation: Held, constraint: Constraint, base: Ne
     },
   };
 }
-
-/** ½ |π0(a|s) − π(a|s)|, the share of one action in the total variation. */
-const halfDifference = (logP0: number, logP: number): number => 0.5 * Math.abs(exp(logP) - exp(logP0));

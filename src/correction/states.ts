@@ -1,5 +1,6 @@
-import { logSoftmax, toxicProbability } from '../math/categorical.ts';
-import type { Floats, Network } from '../math/engine.ts';
+import type { Outputs } from '../math/distribution.ts';
+import type { Floats, Head, Network } from '../math/engine.ts';
+import type { Constraint } from './constraint.ts';
 
 /** A set of observations, [count, obsDim] row-major. */
 export interface States {
@@ -7,18 +8,8 @@ export interface States {
   readonly count: number;
 }
 
-/** Base outputs to hold on to. Shapes: logits [count, actions], value [count]. */
-export interface Outputs {
-  readonly logits: Float64Array;
-  readonly value: Float64Array;
-}
-
 /** Sends any number of states through a network, at most `maxRows` at a time; `read` sees the head's row `i` as state `first + i`. */
-export function forEachHead(
-  network: Network,
-  states: States,
-  read: (head: ReturnType<Network['forward']>, row: number, state: number) => void,
-): void {
+export function forEachHead(network: Network, states: States, read: (head: Head, row: number, state: number) => void): void {
   const { obsDim } = network.shape;
   for (let first = 0; first < states.count; first += network.maxRows) {
     const rows = Math.min(network.maxRows, states.count - first);
@@ -29,44 +20,40 @@ export function forEachHead(
 
 export function outputs(network: Network, states: States): Outputs {
   const { actions } = network.shape;
-  const out = { logits: new Float64Array(states.count * actions), value: new Float64Array(states.count) };
+  const out = { logits: new Float64Array(states.count * actions), value: new Float64Array(states.count), logStd: new Float64Array(0) };
   forEachHead(network, states, (head, row, state) => {
     for (let a = 0; a < actions; a++) out.logits[state * actions + a] = head.logits[row * head.stride + a]!;
     out.value[state] = head.value[row * head.valueStride]!;
+    if (state === 0) out.logStd = Float64Array.from(head.logStd);
   });
   return out;
 }
 
-/** π(T|s) of every state. Shapes: toxic (bit masks) and result [count]. */
-export function toxicProbabilities(network: Network, states: States, toxic: (obs: Float32Array, row: number) => number): Float64Array {
+/** π(T|s) of every state. */
+export function toxicProbabilities(
+  network: Network,
+  states: States,
+  { policy, toxic }: Pick<Constraint, 'policy' | 'toxic'>,
+): Float64Array {
   const p = new Float64Array(states.count);
-  const { actions } = network.shape;
   forEachHead(network, states, (head, row, state) => {
-    p[state] = toxicProbability(head.logits, row * head.stride, actions, toxic(states.obs, state));
+    p[state] = policy.probability(head, row, toxic(states.obs, state));
   });
   return p;
 }
 
-/**
- * Σ_a term(log π0(a|s), log π(a|s)) of every state: KL, total variation and their like.
- * Shapes: reference logits [count, actions], result [count].
- */
+/** How far the policy is from `reference`, row by row, in every state: `measure` is a Distribution's `kl` or `totalVariation`. */
 export function divergences(
   network: Network,
   states: States,
   reference: Outputs,
-  term: (logP0: number, logP: number) => number,
+  measure: (reference: Outputs, at: number, head: Head, row: number) => number,
 ): Float64Array {
-  const { actions } = network.shape;
-  const p = new Float64Array(actions);
-  const p0 = new Float64Array(actions);
-  const sums = new Float64Array(states.count);
+  const out = new Float64Array(states.count);
   forEachHead(network, states, (head, row, state) => {
-    logSoftmax(head.logits, row * head.stride, actions, 0, p);
-    logSoftmax(reference.logits, state * actions, actions, 0, p0);
-    for (let a = 0; a < actions; a++) sums[state] = sums[state]! + term(p0[a]!, p[a]!);
+    out[state] = measure(reference, state, head, row);
   });
-  return sums;
+  return out;
 }
 
 /** The mean of numbers summed in order; null of none. */

@@ -24,13 +24,14 @@ function inBox(rule: CompiledRule, obs: Float32Array, row: number, obsDim: numbe
 }
 
 /**
- * T(s), the forbidden actions in row `row` of `obs`, as bits: bit a is set where a rule that forbids action a holds.
- * Shapes: obs is [rows, obsDim]. Fewer than 32 actions.
+ * T(s), what is forbidden in row `row` of `obs`: bit a is set where a rule that forbids the discrete action a holds (fewer than 32 of them);
+ * of continuous actions the number of the half-space, no two of which are forbidden in one state.
+ * Shapes: obs is [rows, obsDim].
  */
 export function toxicMask(rules: readonly CompiledRule[], obs: Float32Array, row: number, obsDim: number): number {
   let mask = 0;
   for (const rule of rules) {
-    if (inBox(rule, obs, row, obsDim, null)) for (const action of rule.forbid) mask |= 1 << action;
+    if (inBox(rule, obs, row, obsDim, null)) mask |= rule.toxic;
   }
   return mask;
 }
@@ -151,15 +152,18 @@ export function boxesAround(
   }
 }
 
-/** The rules that together forbid every action somewhere, by their indices; null if no state has all its actions forbidden. Exact: boxes intersect or they do not. */
-export function deadEnd(rules: readonly CompiledRule[], obsDim: number, actions: number): number[] | null {
-  const all = everyAction(actions);
+/**
+ * The rules that together forbid too much somewhere, by their indices; null if there is no such state. Exact: boxes intersect or they do not.
+ * Too much is every one of `actions` discrete actions, or (null) more than one half-space of continuous ones.
+ */
+export function conflict(rules: readonly CompiledRule[], obsDim: number, actions: number | null): number[] | null {
+  const all = everyAction(actions ?? 0);
   const search = (next: number, low: Float64Array, high: Float64Array, forbidden: number, chosen: number[]): number[] | null => {
-    if (forbidden === all) return chosen;
+    if (actions === null ? chosen.length === 2 : forbidden === all) return chosen;
     for (let i = next; i < rules.length; i++) {
-      const { dims, forbid } = rules[i]!;
-      const more = forbid.reduce((mask, action) => mask | (1 << action), forbidden);
-      if (more === forbidden) continue;
+      const { dims, toxic } = rules[i]!;
+      const more = forbidden | toxic;
+      if (actions !== null && more === forbidden) continue;
       const [l, h] = [low.slice(), high.slice()];
       for (const { index, low: from, high: to } of dims) {
         l[index] = Math.max(l[index]!, from);

@@ -17,6 +17,8 @@ export interface Shape {
   readonly gaussian: boolean;
   /** Policy and value each have their own hidden layers; otherwise they share one trunk. */
   readonly separate: boolean;
+  /** The first layer is (obs − shift)·scale, element by element, and frozen. Only ever true: where it is not, the field is absent. */
+  readonly normalised?: true;
 }
 
 /**
@@ -79,6 +81,7 @@ export interface Engine {
  * The flat parameter vector (`size` long, no padding) holds, each weight matrix [in][out] row-major:
  *   shared:   trunk.0.W, trunk.0.b, trunk.1.W, ..., policyHead.W, policyHead.b, valueHead.W, valueHead.b, [logStd]
  *   separate: policy.0.W, policy.0.b, ..., value.0.W, value.0.b, ..., policyHead.W, ..., valueHead.b, [logStd]
+ * and where it is normalised then observation.shift, observation.scale: their gradient is always 0.
  * `layout(shape)` of math/layout.ts gives names, shapes and offsets.
  */
 export interface Network {
@@ -103,7 +106,7 @@ export interface Network {
   backward(rows: number, want: { weights?: boolean; input?: boolean }): { weights: Floats; input: Floats };
   /**
    * After a `backward` over the same rows: out[i] = squared L2 norm of row i's own parameter gradient (its cotangents alone).
-   * Over every parameter but logStd, whose cotangent is one sum over rows: a Gaussian loss adds its row's share itself.
+   * Over every parameter but the frozen, and logStd, whose cotangent is one sum over rows: a Gaussian loss adds its row's share itself.
    */
   sampleNorms(rows: number, out: Floats): void;
   /** After a `backward` over the same rows: out[j] += sum over rows of (row's own gradient_j)^2, logStd untouched as above. The caller divides by rows. */

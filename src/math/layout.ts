@@ -46,6 +46,7 @@ export function linears(shape: Shape): Linear[] {
  * Names, shapes and offsets of everything in the flat parameter vector, in its order and without gaps.
  *   shared:   trunk.0.W, trunk.0.b, ..., policyHead.W, policyHead.b, valueHead.W, valueHead.b, [logStd]
  *   separate: policy.0.W, policy.0.b, ..., value.0.W, value.0.b, ..., policyHead.W, ..., valueHead.b, [logStd]
+ * and where it is normalised then observation.shift, observation.scale.
  */
 export function layout(shape: Shape): Entry[] {
   const entries = linears(shape).flatMap(({ name, inputs, outputs, weights, bias }) => [
@@ -53,12 +54,27 @@ export function layout(shape: Shape): Entry[] {
     { name: `${name}.b`, shape: [outputs], offset: bias },
   ]);
   if (shape.gaussian) entries.push({ name: 'logStd', shape: [shape.actions], offset: weightCount(shape) });
+  const { shift, scale, count } = affine(shape);
+  if (count > 0) {
+    entries.push(
+      { name: 'observation.shift', shape: [count], offset: shift },
+      { name: 'observation.scale', shape: [count], offset: scale },
+    );
+  }
   return entries;
 }
 
 /** Length of the flat parameter vector. */
 export function size(shape: Shape): number {
-  return weightCount(shape) + (shape.gaussian ? shape.actions : 0);
+  const { shift, count } = affine(shape);
+  return shift + 2 * count;
+}
+
+/** Where the frozen first layer's shift and scale begin, `count` numbers each: none where the shape has no such layer. */
+export function affine(shape: Shape): { shift: number; scale: number; count: number } {
+  const shift = weightCount(shape) + (shape.gaussian ? shape.actions : 0);
+  const count = shape.normalised ? shape.obsDim : 0;
+  return { shift, scale: shift + count, count };
 }
 
 /** Parameters of the linear maps alone: where `logStd` begins. */

@@ -2,8 +2,8 @@ import type { Json } from '../contract/ids.ts';
 import { contentDigest } from '../contract/ids.ts';
 import type { Evaluation } from '../contract/rows.ts';
 import type { VecEnv } from '../envs/vecenv.ts';
-import { greedyAction, logSoftmax, sampleAction } from '../math/categorical.ts';
-import type { Head, Network } from '../math/engine.ts';
+import { type Actions, type Distribution, makeDistribution } from '../math/distribution.ts';
+import type { Network } from '../math/engine.ts';
 import { makeStream, worldSeed } from '../math/rng/streams.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 import type { ActionMask } from './train.ts';
@@ -18,10 +18,12 @@ export interface Play {
   readonly mode: Mode;
   /** Episode i: its first word seeds the world, the following ones draw its actions. */
   readonly streams: readonly Stream[];
-  /** Actions masked out at inference. */
+  /** Actions masked out at inference; a continuous one is moved out of T(s). */
   readonly mask?: ActionMask;
-  /** Sees every step of every episode before it is taken. */
-  readonly visit?: (episode: number, step: number, obs: Float32Array, action: number) => void;
+  /** What the mask's numbers mean, where the network's shape does not say it. */
+  readonly policy?: Distribution;
+  /** Sees every step of every episode before it is taken: the episode's row of `obs`, its action from `at` on in `action`. */
+  readonly visit?: (episode: number, step: number, obs: Float32Array, action: Actions, at: number) => void;
 }
 
 /** The streams of `episodes` episodes; the same for every arm of a seed. */
@@ -30,13 +32,15 @@ export function episodeStreams(purpose: 'identify' | 'evaluate', environment: Js
 }
 
 /** Plays each episode once, from its start to its end. Results do not depend on how many are played together. */
-export function playEpisodes({ makeWorld, network, mode, streams, mask, visit }: Play): { returns: Float64Array; lengths: Int32Array } {
+export function playEpisodes(play: Play): { returns: Float64Array; lengths: Int32Array } {
+  const { makeWorld, network, mode, streams, mask, policy = makeDistribution(network.shape), visit } = play;
   const n = streams.length;
   const world = makeWorld(n);
-  const { actions } = world;
+  const { width } = policy;
+  const drawn = policy.room(n);
+  const action = world.continuous ? world.continuousAction : world.action;
   const returns = new Float64Array(n);
   const lengths = new Int32Array(n);
-  const row = new Float64Array(actions);
   world.resetEach(streams.map(worldSeed));
   // Worlds still playing, by index; an ended one restarts by itself and is no longer looked at.
   let playing = Array.from({ length: n }, (_, i) => i);
@@ -44,9 +48,15 @@ export function playEpisodes({ makeWorld, network, mode, streams, mask, visit }:
     const head = mode === 'random' ? undefined : network.forward(world.obs, n);
     for (const e of playing) {
       const forbidden = mask?.(world.obs, e) ?? 0;
-      const action = choose(head, e, actions, forbidden, streams[e]!, row);
-      world.action[e] = action;
-      visit?.(e, step, world.obs, action);
+      const at = e * width;
+      if (!head) policy.any(streams[e]!, drawn, at);
+      else if (mode === 'greedy') policy.mode(head, e, forbidden, drawn, at);
+      else {
+        policy.read(head, e, forbidden);
+        policy.draw(streams[e]!, drawn, at);
+      }
+      policy.pass(forbidden, drawn, at, action, at);
+      visit?.(e, step, world.obs, action, at);
     }
     world.step();
     playing = playing.filter((e) => {
@@ -58,24 +68,18 @@ export function playEpisodes({ makeWorld, network, mode, streams, mask, visit }:
     });
   }
   return { returns, lengths };
-
-  function choose(head: Head | undefined, e: number, count: number, forbidden: number, stream: Stream, logProb: Float64Array): number {
-    if (!head) return stream.int(count);
-    if (mode === 'greedy') return greedyAction(head.logits, e * head.stride, count, forbidden);
-    logSoftmax(head.logits, e * head.stride, count, forbidden, logProb);
-    return sampleAction(logProb, count, stream.uniform());
-  }
 }
 
 /** Return, and how often a toxic action was taken where one was possible. `toxic` is the constraint; without one the rates are null. */
 export function evaluate(play: Omit<Play, 'visit'>, toxic?: ActionMask): Evaluation {
+  const { policy = makeDistribution(play.network.shape) } = play;
   let inRegion = 0;
   let violations = 0;
-  const count = (e: number, _step: number, obs: Float32Array, action: number): void => {
+  const count: Play['visit'] = (e, _step, obs, action, at) => {
     const forbidden = toxic?.(obs, e) ?? 0;
     if (forbidden === 0) return;
     inRegion++;
-    violations += (forbidden >>> action) & 1;
+    if (policy.contains(forbidden, action, at)) violations++;
   };
   const { returns, lengths } = playEpisodes({ ...play, visit: count });
   const steps = lengths.reduce((sum, x) => sum + x, 0);

@@ -1,14 +1,19 @@
+import type { PpoOptions } from '../contract/ppo.ts';
 import type { Shape } from '../math/engine.ts';
-import { linears, size } from '../math/layout.ts';
+import { affine, linears, size, weightCount } from '../math/layout.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 
 /**
  * Fresh parameters, biases 0 (core detail 2).
  * Orthogonal: W has orthonormal rows or columns times a gain, √2 for hidden layers, 0.01 for the policy head, 1 for the value head.
- * Otherwise W and b are uniform in ±1/√fan-in, PyTorch's default for linear layers.
+ * Otherwise W and b are uniform in ±1/√fan-in, PyTorch's default for linear layers. A normalising layer passes observations as they are.
  * Source: Saxe et al., arXiv:1312.6120; gains: openai/baselines, a2c/utils.py.
  */
-export function initialParams(shape: Shape, orthogonalInit: boolean, rng: Stream): Float64Array {
+export function initialParams(
+  shape: Shape,
+  { orthogonalInit, logStdInit = 0 }: Pick<PpoOptions, 'orthogonalInit' | 'logStdInit'>,
+  rng: Stream,
+): Float64Array {
   const params = new Float64Array(size(shape));
   for (const { name, inputs, outputs, weights, bias, squashed } of linears(shape)) {
     if (orthogonalInit) {
@@ -20,6 +25,9 @@ export function initialParams(shape: Shape, orthogonalInit: boolean, rng: Stream
       for (let i = weights; i < bias + outputs; i++) params[i] = bound * (2 * rng.uniform() - 1);
     }
   }
+  const { shift, scale, count } = affine(shape);
+  params.fill(logStdInit, weightCount(shape), shift);
+  params.fill(1, scale, scale + count);
   return params;
 }
 

@@ -1,12 +1,13 @@
 import type { PpoOptions } from '../contract/ppo.ts';
-import { logSoftmax } from '../math/categorical.ts';
+import type { Actions, Distribution } from '../math/distribution.ts';
 import { exp } from '../math/elementary.ts';
 import type { Floats, Head } from '../math/engine.ts';
 
-/** What a rollout remembers of each transition; every array [numSteps · numEnvs]. */
+/** What a rollout remembers of each transition; every array [numSteps · numEnvs], `action` [numSteps · numEnvs, width]. */
 export interface Transitions {
-  readonly action: Int32Array;
-  /** Bit masks of actions that were forbidden when the action was drawn; all 0 without a mask. */
+  /** As drawn: a continuous one neither clipped nor moved out of T. */
+  readonly action: Actions;
+  /** T(s): actions that were forbidden when the action was drawn; 0 without a mask. */
   readonly forbidden: Int32Array;
   readonly logProb: Float64Array;
   readonly advantage: Floats;
@@ -32,21 +33,21 @@ type LossOptions = Pick<PpoOptions, 'normAdv' | 'clipVloss' | 'entCoef' | 'vfCoe
  *   L = mean max(−Â r, −Â clip(r, 1−ε, 1+ε)) + vfCoef · mean ½(V − G)² − entCoef · mean H
  *   r = π(a|s)/π_old(a|s);  Â = (A − mean A)/(std A + 1e-8), sample std ÷(n−1) (torch; jax divides by n), over the minibatch
  * With `clipVloss` the value term is ½ max((V − G)², (V_old + clip(V − V_old, ±ε) − G)²).
- * Shapes: head rows 0..n-1 belong to the transitions `rows`. Writes the head's cotangents and `stats`.
+ * Shapes: head rows 0..n-1 belong to the transitions `rows`. Writes the head's cotangents, `stats`, and Â into `advantage` [n].
  * Source: Schulman et al., arXiv:1707.06347 eq. 7 and 9; CleanRL ppo.py.
  */
 export function ppoLoss(
   head: Head,
   batch: Transitions,
   rows: Int32Array,
-  actions: number,
+  policy: Distribution,
   options: LossOptions,
-  scratch: LossScratch,
+  advantage: Float64Array,
   stats: LossStats,
 ): void {
   const { clipCoef, entCoef, vfCoef } = options;
-  const { logProb, advantage } = scratch;
   const n = rows.length;
+  head.dLogStd.fill(0);
   for (let i = 0; i < n; i++) advantage[i] = batch.advantage[rows[i]!]!;
   if (options.normAdv && n > 1) normalise(advantage, n);
   let policyLoss = 0;
@@ -56,10 +57,8 @@ export function ppoLoss(
   let clipped = 0;
   for (let i = 0; i < n; i++) {
     const t = rows[i]!;
-    const at = i * head.stride;
-    const action = batch.action[t]!;
-    logSoftmax(head.logits, at, actions, batch.forbidden[t]!, logProb);
-    const logRatio = logProb[action]! - batch.logProb[t]!;
+    policy.read(head, i, batch.forbidden[t]!);
+    const logRatio = policy.logProb(batch.action, t * policy.width) - batch.logProb[t]!;
     const ratio = exp(logRatio);
     const A = advantage[i]!;
     const limited = clipCoef === null ? ratio : Math.min(Math.max(ratio, 1 - clipCoef), 1 + clipCoef);
@@ -69,14 +68,8 @@ export function ppoLoss(
     approxKl += ratio - 1 - logRatio;
     if (ratio !== limited) clipped++;
 
-    let H = 0;
-    for (let a = 0; a < actions; a++) if (logProb[a]! > -Infinity) H -= exp(logProb[a]!) * logProb[a]!;
-    entropy += H;
-    for (let a = 0; a < actions; a++) {
-      const p = exp(logProb[a]!);
-      const dEntropy = p > 0 ? -p * (logProb[a]! + H) : 0;
-      head.dLogits[at + a] = dLogProb * ((a === action ? 1 : 0) - p) - (entCoef * dEntropy) / n;
-    }
+    entropy += policy.entropy();
+    policy.pull(dLogProb, entCoef, n);
 
     const V = head.value[i * head.valueStride]!;
     const error = V - batch.valueTarget[t]!;
@@ -100,14 +93,6 @@ export function ppoLoss(
   stats.approxKl = approxKl / n;
   stats.clipFraction = clipped / n;
   stats.loss = stats.policyLoss + vfCoef * stats.valueLoss - entCoef * stats.entropy;
-}
-
-/** Memory that `ppoLoss` reuses from minibatch to minibatch. */
-export interface LossScratch {
-  /** [actions] */
-  readonly logProb: Float64Array;
-  /** [minibatch] */
-  readonly advantage: Float64Array;
 }
 
 /** In place: zero mean, unit sample standard deviation, over the first n numbers. */

@@ -76,9 +76,16 @@ export function weightsDigest(params: Floats): string {
 export function parseShape(text: string | undefined): Shape {
   const width = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
   try {
-    const { obsDim, hidden, actions, gaussian, separate } = JSON.parse(text ?? '') as Partial<Shape>;
+    const { obsDim, hidden, actions, gaussian, separate, normalised } = JSON.parse(text ?? '') as Partial<Shape>;
     if (width(obsDim) && width(actions) && Array.isArray(hidden) && hidden.length > 0 && hidden.every(width))
-      return { obsDim, hidden, actions, gaussian: gaussian === true, separate: separate === true } as Shape;
+      return {
+        obsDim,
+        hidden,
+        actions,
+        gaussian: gaussian === true,
+        separate: separate === true,
+        ...(normalised === true && { normalised }),
+      } as Shape;
   } catch {
     // not JSON: the same refusal
   }

@@ -9,18 +9,20 @@
  *    5 GAE                          gaeLambda (1: off)            12 debug variables            always, through `log`
  *    6 minibatches, redrawn         numMinibatches, shuffle       13 shared or separate nets    separate
  *    7 advantage normalisation      normAdv
- * Beyond them: truncated is not terminated (bootstrapTruncated; Pardo et al., arXiv:1712.00378), and targetKl.
+ * Beyond them: truncated is not terminated (bootstrapTruncated; Pardo et al., arXiv:1712.00378), targetKl, and for continuous
+ * control a state-independent log-std (logStdInit), unclipped actions in the loss, normObs and normReward (normalise.ts).
  * Sources: Schulman et al., arXiv:1707.06347; names and defaults of details after CleanRL's ppo.py and Stable-Baselines3.
  */
 import { DivergedError } from '../contract/errors.ts';
 import type { PpoOptions } from '../contract/ppo.ts';
 import type { VecEnv } from '../envs/vecenv.ts';
-import { logSoftmax, sampleAction } from '../math/categorical.ts';
+import { type Distribution, makeDistribution } from '../math/distribution.ts';
 import type { AdamState, Network } from '../math/engine.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 import { type LossStats, ppoLoss } from './loss.ts';
+import { makeObservationNorm, makeRewardNorm } from './normalise.ts';
 
-/** Bit mask of the actions forbidden in row `row` of `obs`. */
+/** T(s): what is forbidden in row `row` of `obs`, as math/distribution.ts numbers it. */
 export type ActionMask = (obs: Float32Array, row: number) => number;
 
 export interface TrainInput {
@@ -31,8 +33,10 @@ export interface TrainInput {
   readonly options: PpoOptions;
   readonly action: Stream;
   readonly shuffle: Stream;
-  /** Masks actions out, in the rollout and in the loss. */
+  /** Masks actions out, in the rollout and in the loss; a continuous action is moved out of T(s) on its way into the world. */
   readonly mask?: ActionMask;
+  /** What the mask's numbers mean, where the network's shape does not say it. */
+  readonly policy?: Distribution;
   /** Called after every iteration; must not change anything. */
   readonly log: (iteration: Iteration) => void;
 }
@@ -59,11 +63,13 @@ export function train(input: TrainInput): { environmentSteps: number; gradientSt
   const total = iterations(options);
   const rollout = makeRollout(input);
   const learner = makeLearner(network, options);
+  const observations = options.normObs ? makeObservationNorm(network) : null;
   for (let i = 0; i < total; i++) {
     const returns = collect(rollout, input);
     estimateAdvantages(rollout, network, options);
     const remaining = 1 - i / total; // detail 4
     update(learner, rollout, input, remaining);
+    observations?.see(rollout.obs); // after the update, so that old and new probabilities are of the same inputs
     const environmentSteps = (i + 1) * batchSize(options);
     const gradientSteps = learner.adam.step;
     const explainedVariance = 1 - variance(rollout.advantage) / variance(rollout.valueTarget); // valueTarget − value = advantage
@@ -75,12 +81,13 @@ export function train(input: TrainInput): { environmentSteps: number; gradientSt
 type Rollout = ReturnType<typeof makeRollout>;
 
 /** Shapes: [numSteps, numEnvs], obs [numSteps, numEnvs, obsDim]. */
-function makeRollout({ network, options, world }: TrainInput) {
+function makeRollout({ network, options, world, policy = makeDistribution(network.shape) }: TrainInput) {
   const size = batchSize(options);
   const vector = () => network.vector(size);
   return {
     obs: network.vector(size * world.obsDim),
-    action: new Int32Array(size),
+    policy,
+    action: policy.room(size),
     forbidden: new Int32Array(size),
     logProb: new Float64Array(size),
     numEnvs: options.numEnvs,
@@ -91,14 +98,16 @@ function makeRollout({ network, options, world }: TrainInput) {
     ended: vector(),
     advantage: vector(),
     valueTarget: vector(),
-    row: new Float64Array(world.actions),
+    scaled: options.normReward ? makeRewardNorm(options) : null,
     finalObs: new Float32Array(options.numEnvs * world.obsDim),
   };
 }
 
 /** Steps every world numSteps times with sampled actions. Returns what the episodes that ended on the way returned. */
 function collect(r: Rollout, { world, network, options, action, mask }: TrainInput): number[] {
-  const { n, obsDim, actions } = world;
+  const { n, obsDim } = world;
+  const { policy } = r;
+  const handed = world.continuous ? world.continuousAction : world.action;
   const returns: number[] = [];
   let head = network.forward(world.obs, n);
   for (let t = 0; t < options.numSteps; t++) {
@@ -106,18 +115,19 @@ function collect(r: Rollout, { world, network, options, action, mask }: TrainInp
     for (let e = 0; e < n; e++) {
       const i = t * n + e;
       const forbidden = mask?.(world.obs, e) ?? 0;
-      logSoftmax(head.logits, e * head.stride, actions, forbidden, r.row);
-      const a = sampleAction(r.row, actions, action.uniform());
-      world.action[e] = r.action[i] = a;
+      policy.read(head, e, forbidden);
+      policy.draw(action, r.action, i * policy.width);
+      policy.pass(forbidden, r.action, i * policy.width, handed, e * policy.width);
       r.forbidden[i] = forbidden;
-      r.logProb[i] = r.row[a]!;
+      r.logProb[i] = policy.logProb(r.action, i * policy.width);
       r.value[i] = head.value[e * head.valueStride]!;
     }
     world.step();
+    r.scaled?.see(world);
     let truncated = 0;
     for (let e = 0; e < n; e++) {
       const i = t * n + e;
-      r.reward[i] = world.reward[e]!;
+      r.reward[i] = r.scaled ? r.scaled.scale(world.reward[e]!) : world.reward[e]!;
       r.ended[i] = world.ended[e]!;
       if (world.ended[e]) returns.push(world.episodeReturn[e]!);
       const bootstraps = world.truncated[e] && !world.terminated[e] && options.bootstrapTruncated;
@@ -158,13 +168,13 @@ function makeLearner(network: Network, options: PpoOptions) {
     minibatch,
     order: Int32Array.from({ length: batchSize(options) }, (_, i) => i),
     obs: network.vector(minibatch * network.shape.obsDim),
-    scratch: { logProb: new Float64Array(network.shape.actions), advantage: new Float64Array(minibatch) },
+    advantage: new Float64Array(minibatch),
   };
 }
 
 /** updateEpochs passes over the batch; `remaining` falls from 1 to 0 over the training. */
 function update(l: Learner, r: Rollout, { network, options, shuffle }: TrainInput, remaining: number): void {
-  const { obsDim, actions } = network.shape;
+  const { obsDim } = network.shape;
   const learningRate = options.learningRate * (options.annealLr ? remaining : 1);
   const clipCoef = options.clipCoef === null ? null : options.clipCoef * (options.annealClip ? remaining : 1);
   const loss = { ...options, clipCoef };
@@ -174,7 +184,7 @@ function update(l: Learner, r: Rollout, { network, options, shuffle }: TrainInpu
       const rows = l.order.subarray(start, start + l.minibatch);
       network.gather(r.obs, rows, obsDim, l.obs);
       const head = network.forward(l.obs, rows.length);
-      ppoLoss(head, r, rows, actions, loss, l.scratch, l.stats);
+      ppoLoss(head, r, rows, r.policy, loss, l.advantage, l.stats);
       if (options.targetKl !== null && l.stats.approxKl > options.targetKl) return;
       const gradient = network.backward(rows.length, { weights: true }).weights;
       const scale = clippingScale(network.norm(gradient), options.maxGradNorm, `PPO gradient step ${l.adam.step + 1}`);

@@ -33,7 +33,7 @@ export function trainBase(spec: BaseSpec, engine: Engine, observe: Observe): { r
   const { ppo } = spec;
   const key = worldKey(spec);
   const network = engine.network(shapeOf(spec), rowsNeeded(ppo));
-  network.set(initialParams(network.shape, ppo.orthogonalInit, makeStream('init', key, spec.seed)));
+  network.set(initialParams(network.shape, ppo, makeStream('init', key, spec.seed)));
   const recorder = makeRecorder(() => weightsDigest(network.get()));
   const used = observe.phase('train', () =>
     train({
@@ -136,7 +136,7 @@ export function runTrial(
     const influence = judgeInfluence(recorded, player, constraint, forget.count);
     player.set(corrected.policy.params);
     const { mask } = corrected;
-    const play = { makeWorld, network: player, ...(mask && { mask }) };
+    const play = { makeWorld, network: player, policy: constraint.policy, ...(mask && { mask }) };
     const measured = (mode: 'greedy' | 'sampled') =>
       evaluate(
         { ...play, mode, streams: episodeStreams('evaluate', key, seed, EVALUATION_EPISODES) },
@@ -178,8 +178,15 @@ function finite<Row extends BaseRow | TrialRow>(row: Row): Row {
 const worldKey = ({ environment: id, options }: BaseSpec) => ({ environment: id, options });
 
 const shapeOf = ({ environment: id, ppo }: BaseSpec): Shape => {
-  const { observation, actions } = environment(id);
-  return { obsDim: observation.length, hidden: ppo.hidden, actions: actions.length, gaussian: false, separate: ppo.separate };
+  const { observation, actions, actionBounds } = environment(id);
+  return {
+    obsDim: observation.length,
+    hidden: ppo.hidden,
+    actions: actions.length,
+    gaussian: actionBounds !== null,
+    separate: ppo.separate,
+    ...(ppo.normObs && { normalised: true }),
+  };
 };
 
 /** `n` worlds, each seeded from its own named stream; after a reset a world's generator goes on, as in Gymnasium. */

@@ -14,7 +14,7 @@ import { encodePolicy, type Policy } from '../../src/ppo/policy.ts';
 import { inProcess } from './inprocess.ts';
 
 const shape: Shape = { obsDim: 4, hidden: [8, 6], actions: 2, gaussian: false, separate: false };
-const trained: Policy = { shape, params: Float32Array.from(initialParams(shape, true, new Stream(1, 2))) };
+const trained: Policy = { shape, params: Float32Array.from(initialParams(shape, { orthogonalInit: true }, new Stream(1, 2))) };
 const [one, other] = [trained, { shape, params: trained.params.map((w) => w / 3) }].map(encodePolicy) as [Uint8Array, Uint8Array];
 const bits = (x: Float32Array | Float64Array): Uint8Array => new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
 

@@ -54,9 +54,15 @@ describe('judgeScenario', () => {
 
   const PAIR = 'expected theta to be a pair [low, high] of numbers, got theta';
   it.each<[object, string]>([
-    [{ environment: undefined }, 'environment: expected an environment, got nothing; known: CartPole-v1'],
+    [
+      { environment: undefined },
+      'environment: expected an environment, got nothing; known: CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, LunarLander-v3, LunarLanderContinuous-v3',
+    ],
     [{ environment: 'CartPol-v1' }, 'environment: expected an environment, got "CartPol-v1"; did you mean CartPole-v1?'],
-    [{ environment: ['CartPole-v1'] }, 'environment: expected an environment, got ["CartPole-v1"]; known: CartPole-v1'],
+    [
+      { environment: ['CartPole-v1'] },
+      'environment: expected an environment, got ["CartPole-v1"]; known: CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, LunarLander-v3, LunarLanderContinuous-v3',
+    ],
     [{ optoins: {} }, 'optoins: expected a known key, got optoins; did you mean options?'],
     [{ options: { thetaLimt: 1 } }, 'options.thetaLimt: expected a known key, got thetaLimt; did you mean thetaLimit?'],
     [{ options: { resetAngle: -1 } }, 'options.resetAngle: expected a number > 0 or null, got -1'],
@@ -101,6 +107,67 @@ describe('judgeScenario', () => {
     expect(told(change)).toEqual([text]);
   });
 
+  const pushing = (forbid: unknown, velocity: unknown = [0.03, null]) => ({
+    environment: 'MountainCarContinuous-v0',
+    rules: [{ where: { velocity }, forbid }],
+  });
+  const ONE = 'forbid: expected forbid to be one interval of one dimension, such as [{ push: [0.5, 1] }], got forbid';
+  it.each([
+    [pushing(['push']), 'rules[0].forbid[0]: expected { push }, got "push"'],
+    [
+      pushing([{ pull: [0.5, 1] }]),
+      'rules[0].forbid[0].pull: expected a known key, got pull; known here: push',
+      `rules[0].${ONE} [{ pull: [0.5, 1] }]`,
+    ],
+    [pushing([]), `rules[0].${ONE} []`],
+    [pushing([{}]), `rules[0].${ONE} [{}]`],
+    [pushing([{ push: [0.5, 1] }, { push: [-1, -0.5] }]), `rules[0].${ONE} [{ push: [0.5, 1] }, { push: [-1, -0.5] }]`],
+    [
+      pushing([{ push: [0.2, 0.5] }]),
+      'rules[0].forbid[0].push: expected push to go from one end of [-1, 1] to somewhere inside, got push [0.2, 0.5]; write [-1, 0] or [0.5, 1]',
+    ],
+    [
+      pushing([{ push: [-1, 1] }]),
+      'rules[0].forbid[0].push: expected push to go from one end of [-1, 1] to somewhere inside, got push [-1, 1]; write [-1, 0] or [0.5, 1]',
+    ],
+    [pushing([{ push: [1, 0.5] }]), 'rules[0].forbid[0].push: expected push to go from low to high, got push [1, 0.5]; write [0.5, 1]'],
+    [
+      pushing([{ push: [2, null] }]),
+      'rules[0].forbid[0].push: expected push to meet [-1, 1] of the action, which is what the world tells apart, got push [2, null]; write [-1, 0] or [0.5, 1]',
+    ],
+    [
+      pushing([{ push: 0.5 }]),
+      `rules[0].forbid[0].push: expected push to be a pair [low, high] of numbers, got push 0.5; write [0.5, .inf] or [-.inf, 0.5]`,
+    ],
+  ])('judgeScenario(%j) is refused, of a continuous action', (given, ...texts) => {
+    const judged = judgeScenario(given);
+    expect(judged.ok ? [] : judged.problems.map((problem) => printProblem(problem))).toEqual(texts);
+  });
+
+  it.each([
+    [[0.5, 1], [0.5, null], { dimension: 0, from: 0.5, above: true }],
+    [[0.5, null], [0.5, null], { dimension: 0, from: 0.5, above: true }],
+    [[0.5, 3], [0.5, null], { dimension: 0, from: 0.5, above: true }],
+    [[-1, -0.1], [null, -0.1], { dimension: 0, from: Math.fround(-0.1), above: false }],
+  ])('judgeScenario(forbid push %j) resolves it to %j, a half-space', (written, resolved, halfSpace) => {
+    const judged = judgeScenario(pushing([{ push: written }]));
+    expect(judged.ok && judged.value.rules[0]?.forbid).toEqual([{ push: resolved }]);
+    const { rules, halfSpaces } = compileRules('MountainCarContinuous-v0', (judged.ok && judged.value.rules) || []);
+    expect([rules.map(({ toxic }) => toxic), halfSpaces]).toEqual([[1], [halfSpace]]);
+  });
+
+  it('judgeScenario(two boxes that meet) is refused where actions are continuous: T(s) is one half-space', () => {
+    const forbid = [{ push: [0.5, 1] }];
+    const rules = [
+      { where: { velocity: [0, null] }, forbid },
+      { where: { position: [0, null], velocity: [null, 0] }, forbid },
+    ];
+    const judged = judgeScenario({ environment: 'MountainCarContinuous-v0', rules });
+    expect(judged.ok ? [] : judged.problems.map((problem) => printProblem(problem))).toEqual([
+      'rules[1].where: expected a box apart from those of the other rules, since actions are continuous, got an overlap with rule 0: { velocity: [0, 0], position: [0, null] }; leave a gap between their boxes',
+    ]);
+  });
+
   it.each([3, null, [], 'x'])('judgeScenario(%j) says what a scenario is', (data) => {
     const judged = judgeScenario(data);
     expect(judged.ok ? [] : judged.problems.map(({ expected }) => expected)).toEqual(['{ environment, options, rules }']);
@@ -125,7 +192,7 @@ describe('judgeScenario', () => {
     fc.assert(
       fc.property(rules, (given) => {
         // Bounds are whole numbers, so an overlap of closed boxes holds a point of this grid.
-        const compiled = compileRules('CartPole-v1', given as readonly Rule[]);
+        const compiled = compileRules('CartPole-v1', given as readonly Rule[]).rules;
         const grid = [-2, -1, 0, 1, 2].flatMap((x) => [-2, -1, 0, 1, 2].map((xDot) => Float32Array.of(x, xDot, 0, 0)));
         const stuck = grid.some((obs) => toxicMask(compiled, obs, 0, 4) === 0b11);
         expect(judgeScenario({ environment: 'CartPole-v1', rules: given }).ok).toBe(!stuck);

@@ -163,7 +163,7 @@ describe('parseSweep', () => {
     [{ exclude: [{ strategy: 'tfs' }] }, `exclude[0].strategy: expected one of ${NAMES}, got "tfs"; did you mean tsf?`],
     [
       { exclude: [{ scenario: ['cartpole/angle', 'cartpole/angel'] }] },
-      'exclude[0].scenario[1]: expected cartpole/angle or CartPole-v1, got "cartpole/angel"; did you mean cartpole/angle?',
+      'exclude[0].scenario[1]: expected one of cartpole/angle, lunarlander/descent, lunarlander-continuous/descent, mountaincar/pump-left, mountaincar-continuous/pump, CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, LunarLander-v3, LunarLanderContinuous-v3, got "cartpole/angel"; did you mean cartpole/angle?',
     ],
     [
       { exclude: [{ 'correct.steps': '100_000' }] },

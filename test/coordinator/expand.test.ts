@@ -437,7 +437,7 @@ describe('expand', () => {
   it('every scenario there is resolves, and its rules compile', () => {
     for (const name of Object.keys(SCENARIOS)) {
       const [trial] = grid({ axes: { scenario: [name], strategy: ['none'] } });
-      expect(trial && compileRules(trial.spec.base.environment, trial.spec.rules).length).toBe(SCENARIOS[name]?.rules.length);
+      expect(trial && compileRules(trial.spec.base.environment, trial.spec.rules).rules.length).toBe(SCENARIOS[name]?.rules.length);
     }
   });
 });

@@ -113,7 +113,7 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('makeBatch(…) on 
       const obs = Float32Array.from([...kept, ...fresh]);
       const candidates = { obs, count: obs.length / 2 };
       expect(candidates.count).toBe(20);
-      const score = toxicProbabilities(policy, candidates, TOY.toxic);
+      const score = toxicProbabilities(policy, candidates, TOY);
       const plain = Array.from(score, (_, i) => i).sort((i, j) => score[j]! - score[i]! || i - j);
       expect(new Set(keys(worst(), 0, 3)), `round ${round}`).toEqual(new Set(plain.slice(0, 3).map((i) => rowKey(obs, i, 2))));
       const before = new Set(keys(kept, 0, kept.length / 2));

@@ -49,7 +49,7 @@ const fromStates = (engine: Engine, given: Record<string, Json> = {}, asked: Ask
 const wasm = makeEngine('wasm');
 
 const toxicity = (engine: Engine, params: Floats): number =>
-  mean(toxicProbabilities(networkOf(engine, { ...BASE, params }), REGION, ANGLE.toxic))!;
+  mean(toxicProbabilities(networkOf(engine, { ...BASE, params }), REGION, ANGLE))!;
 /** The value's weights, and the others, by index. */
 const [value, policy] = [true, false].map((of) =>
   linears(CARTPOLE).flatMap(({ name, inputs, outputs: n, weights }) =>
@@ -94,13 +94,20 @@ describe.each([makeEngine('reference'), wasm])('a correction on $name', (engine)
       ANGLE[sample](stream, states.obs, states.count);
       return states;
     };
-    const F = fisherOf(network, preset === 'zsi' ? drawnFrom('sampleOutside') : RECORDED.retain, drawn(stream, 2)).slice();
+    const F = fisherOf(
+      network,
+      ANGLE.policy,
+      preset === 'zsi' ? drawnFrom('sampleOutside') : RECORDED.retain,
+      drawn(stream, ANGLE.policy),
+    ).slice();
     let frozen: number[];
     if (protect === 'hard') frozen = [...policy].sort((i, j) => F[j]! - F[i]! || i - j).slice(0, Math.floor(0.4 * policy.length));
     else {
       const states = preset === 'zsi' ? drawnFrom('sampleRegion') : RECORDED.forget;
       const toxic = (state: number): number => (ANGLE.toxic(states.obs, state) === 1 ? 0 : 1);
-      const G = fisherOf(network, states, (_head, _row, state) => toxic(state));
+      const G = fisherOf(network, ANGLE.policy, states, (out, state) => {
+        out[0] = toxic(state);
+      });
       frozen = policy.filter((i) => F[i]! > 0.8 * G[i]!);
       expect(frozen.length > 3 && frozen.length < policy.length - 3).toBe(true);
     }
@@ -112,7 +119,7 @@ describe.each([makeEngine('reference'), wasm])('a correction on $name', (engine)
     const away = (given: Record<string, Json>): number => {
       const network = networkOf(engine, { ...BASE, params: fromStates(engine, { ...strong, ...given }).policy.params });
       const reference = outputs(networkOf(engine, BASE), RECORDED.retain);
-      return mean(divergences(network, RECORDED.retain, reference, (p0, p) => Math.exp(p0) * (p0 - p)))!;
+      return mean(divergences(network, RECORDED.retain, reference, ANGLE.policy.kl))!;
     };
     expect(away({ protect })).toBeLessThan(0.8 * away({ protect: 'none' }));
   });
@@ -159,11 +166,11 @@ describe('correctFromStates(…)', () => {
       const { region, outside } = RECORDED.validation;
       const before = networkOf(wasm, BASE);
       const reference = outputs(before, outside);
-      const p0 = mean(toxicProbabilities(before, region, ANGLE.toxic))!;
+      const p0 = mean(toxicProbabilities(before, region, ANGLE))!;
       const selectivity = seen.map(([, params]) => {
         const network = networkOf(wasm, { ...BASE, params });
-        const variation = mean(divergences(network, outside, reference, (a, b) => Math.abs(Math.exp(a) - Math.exp(b)) / 2))!;
-        return (1 - mean(toxicProbabilities(network, region, ANGLE.toxic))! / p0) * (1 - variation);
+        const variation = mean(divergences(network, outside, reference, ANGLE.policy.totalVariation))!;
+        return (1 - mean(toxicProbabilities(network, region, ANGLE))! / p0) * (1 - variation);
       });
       const best = selectivity.lastIndexOf(Math.max(...selectivity));
       expect(best > 0 && best < K).toBe(true);
@@ -201,8 +208,7 @@ describe('the second gradient', () => {
   const reference = makeEngine('reference');
   const pair = violatingPairs(ANGLE, 1);
   const start = networkOf(reference, BASE);
-  const probability = (params: Floats): number =>
-    toxicProbabilities(networkOf(reference, { ...BASE, params }), pair, (obs, row) => ANGLE.toxic(obs, row))[0]!;
+  const probability = (params: Floats): number => toxicProbabilities(networkOf(reference, { ...BASE, params }), pair, ANGLE)[0]!;
 
   /**
    * With an ε as large as its learning rate Adam's step is its mean gradient, so that two steps tell both gradients.

@@ -15,7 +15,7 @@ const { environment, options, rules } = SCENARIOS['cartpole/angle']!;
 const world = ENVIRONMENTS[environment]!.options.parse(options);
 const constraint = makeConstraint(environment, rules, 0.02);
 const network = makeEngine('wasm').network({ obsDim: 4, hidden: [8], actions: 2, gaussian: false, separate: false }, 64);
-network.set(initialParams(network.shape, true, new Stream(5, 6)));
+network.set(initialParams(network.shape, { orthogonalInit: true }, new Stream(5, 6)));
 
 const collect = (given: Record<string, number>) => {
   const chosen = strategyPreset('none').options.parse(given) as Parameters<typeof identify>[3];

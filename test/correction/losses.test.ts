@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { HalfSpace } from '../../src/contract/spec.ts';
 import { diversity } from '../../src/correction/forget/diversity.ts';
+import { HALF_SPACE_OBJECTIVES } from '../../src/correction/forget/halfspace.ts';
 import { OBJECTIVES, weightedSum } from '../../src/correction/forget/index.ts';
 import { literal, signfix } from '../../src/correction/forget/literal.ts';
 import { margin } from '../../src/correction/forget/margin.ts';
@@ -8,21 +10,37 @@ import type { ForgetObjective, ForgetRows } from '../../src/correction/forget/ob
 import { renormalised } from '../../src/correction/forget/renormalised.ts';
 import { unlikelihood } from '../../src/correction/forget/unlikelihood.ts';
 import { clearCotangents, klToBase, type Rows, valueToBase } from '../../src/correction/losses.ts';
+import { makeDistribution, type Outputs } from '../../src/math/distribution.ts';
 import type { Engine } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { type Case, distance, flatten, loadCases } from '../math/golden.ts';
 
 const TOLERANCE = { reference: 1e-11, wasm: 2e-5 } as const;
 const KNOBS = { entropy: 0, npoBeta: 0.1, marginEpsilon: 0.01 };
-const cases = loadCases().filter((c) => !c.shape.gaussian);
+const recordings = loadCases();
 
 const toxic = (c: Case) => Int32Array.from(c.toxicMask!, (row) => row.reduce((mask, t, a) => mask | (t << a), 0));
 const taken = (c: Case) => Int32Array.from(c.action as number[], (a) => 1 << a);
-const outputs = (c: Case) => ({ logits: Float64Array.from(c.ref.flat()), value: Float64Array.from(c.oldValue) });
+/** The recording's base has another spread than the policy: its log-std is 0.1 larger. */
+const outputs = (c: Case): Outputs => {
+  const logStd = c.params.find(({ name }) => name === 'logStd')?.values ?? [];
+  return {
+    logits: Float64Array.from(c.ref.flat()),
+    value: Float64Array.from(c.oldValue),
+    logStd: Float64Array.from(logStd, (s) => s + 0.1),
+  };
+};
+/** In row r of the recording {a_0 > c_r} is toxic. */
+const thresholds = (c: Case): HalfSpace[] => (c.halfSpaceThreshold ?? []).map((from) => ({ dimension: 0, from, above: true }));
+
 const forget =
   (objective: ForgetObjective, masks = toxic, knobs = KNOBS) =>
   (rows: Rows, c: Case, weight = 1) =>
-    objective.descend({ ...rows, toxic: masks(c), base: objective.needsBase ? outputs(c) : null }, knobs, weight);
+    objective.descend(
+      { ...rows, policy: makeDistribution(c.shape, thresholds(c)), toxic: masks(c), base: objective.needsBase ? outputs(c) : null },
+      knobs,
+      weight,
+    );
 
 type Expectation = (c: Case) => { loss: number; grad: (name: string) => number[] };
 const combined =
@@ -34,17 +52,27 @@ const combined =
   };
 
 /** Name in the recording, and our loss; `literal` is log π + λH in one. */
-const LOSSES: [string, (rows: Rows, c: Case, weight?: number) => number, Expectation][] = [
-  ['unlikelihood', forget(unlikelihood), recorded('unlikelihood')],
-  ['margin', forget(margin), recorded('margin')],
-  ['npo', forget(npo, taken), recorded('npo')],
-  ['renormalisedTarget', forget(renormalised), recorded('renormalisedTarget')],
-  ['klDistil', (rows, c, weight = 1) => klToBase(rows, outputs(c), weight), recorded('klDistil')],
-  ['valueDistil', (rows, c, weight = 1) => valueToBase(rows, outputs(c), weight), recorded('valueDistil')],
-  ['logProb', forget(literal, taken), recorded('logProb')],
-  ['logProb + 0.3 entropy', forget(literal, taken, { ...KNOBS, entropy: 0.3 }), combined(0.3)],
-  ['logProb - 0.3 entropy', forget(signfix, taken, { ...KNOBS, entropy: 0.3 }), combined(-0.3)],
+const LOSSES: [string, (rows: Rows, c: Case, weight?: number) => number, Expectation, 'both' | 'discrete' | 'gaussian'][] = [
+  ['unlikelihood', forget(unlikelihood), recorded('unlikelihood'), 'discrete'],
+  ['margin', forget(margin), recorded('margin'), 'discrete'],
+  ['npo', forget(npo, taken), recorded('npo'), 'discrete'],
+  ['renormalisedTarget', forget(renormalised), recorded('renormalisedTarget'), 'discrete'],
+  ['klDistil', (rows, c, weight = 1) => klToBase(rows, outputs(c), weight), recorded('klDistil'), 'both'],
+  ['valueDistil', (rows, c, weight = 1) => valueToBase(rows, outputs(c), weight), recorded('valueDistil'), 'both'],
+  ['logProb', forget(literal, taken), recorded('logProb'), 'discrete'],
+  ['logProb + 0.3 entropy', forget(literal, taken, { ...KNOBS, entropy: 0.3 }), combined(0.3), 'discrete'],
+  ['logProb - 0.3 entropy', forget(signfix, taken, { ...KNOBS, entropy: 0.3 }), combined(-0.3), 'discrete'],
+  ['halfSpace', forget(halfSpace('unlikelihood'), numbered), recorded('halfSpace'), 'gaussian'],
 ];
+
+/** T(s) of row r is the half-space of that number. */
+function numbered(c: Case): Int32Array<ArrayBuffer> {
+  return Int32Array.from(c.obs, (_, r) => r + 1);
+}
+
+function halfSpace(name: string): ForgetObjective {
+  return HALF_SPACE_OBJECTIVES.find((objective) => objective.name === name)!;
+}
 
 function recorded(name: string): Expectation {
   return (c: Case) => ({ loss: c.losses[name]!.loss, grad: (parameter: string) => c.losses[name]!.grad[parameter] as number[] });
@@ -62,8 +90,9 @@ function forwarded(engine: Engine, c: Case, before: number) {
 }
 
 describe.each([makeEngine('reference'), makeEngine('wasm')])('a correction loss on $name', (engine) => {
-  it.each(LOSSES)('%s has the value and the gradient of float64 autograd, also behind other rows', (_name, loss, expectation) => {
-    expect(cases).toHaveLength(3);
+  it.each(LOSSES)('%s has the value and the gradient of float64 autograd, also behind other rows', (_name, loss, expectation, kind) => {
+    const cases = recordings.filter(({ shape }) => kind === 'both' || shape.gaussian === (kind === 'gaussian'));
+    expect(cases).toHaveLength({ both: 4, discrete: 3, gaussian: 1 }[kind]);
     for (const c of cases) {
       const { network, rows } = forwarded(engine, c, 2);
       const expected = expectation(c);
@@ -78,8 +107,8 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('a correction loss 
     }
   });
 
-  it.each(LOSSES)('%s adds to what is there, times its weight', (_name, loss) => {
-    const c = cases[1]!;
+  it.each(LOSSES)('%s adds to what is there, times its weight', (_name, loss, _expectation, kind) => {
+    const c = recordings[kind === 'gaussian' ? 3 : 1]!;
     const once = forwarded(engine, c, 0);
     const value = loss(once.rows, c);
     const single = once.network.backward(c.obs.length, { weights: true }).weights.slice();
@@ -96,6 +125,8 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('a correction loss 
   });
 });
 
+const NONE = new Float64Array(0);
+
 /** Rows of a network whose logits are `z` whatever it sees: only the heads' biases are not 0. */
 function rowsOf(z: readonly number[], mask: number, base: readonly number[] | null = null): ForgetRows {
   const network = makeEngine('reference').network({ obsDim: 1, hidden: [1], actions: z.length, gaussian: false, separate: false }, 1);
@@ -104,7 +135,8 @@ function rowsOf(z: readonly number[], mask: number, base: readonly number[] | nu
   network.set(params);
   const rows = { head: network.forward(Float64Array.of(0), 1), actions: z.length, from: 0, count: 1 };
   clearCotangents(rows, 1);
-  return { ...rows, toxic: Int32Array.of(mask), base: base && { logits: Float64Array.from(base), value: Float64Array.of(0) } };
+  const policy = makeDistribution(network.shape);
+  return { ...rows, policy, toxic: Int32Array.of(mask), base: base && { logits: Float64Array.from(base), value: NONE, logStd: NONE } };
 }
 const slope = (rows: ForgetRows): number[] => [...rows.head.dLogits.slice(0, rows.actions)];
 
@@ -170,7 +202,7 @@ describe('objectives among one another', () => {
   it('weightedSum(…) is the sum of its parts', () => {
     const parts = [rowsOf([1, 0, 0.5], 0b001), rowsOf([1, 0, 0.5], 0b001), rowsOf([1, 0, 0.5], 0b001)];
     const [u, m] = [unlikelihood.descend(parts[0]!, KNOBS, 2), margin.descend(parts[1]!, KNOBS, 3)];
-    const sum = weightedSum({ unlikelihood: 2, margin: 3, npo: 0 }, KNOBS);
+    const sum = weightedSum({ unlikelihood: 2, margin: 3, npo: 0 }, KNOBS, false);
     expect(sum.needsBase).toBe(false);
     expect(sum.descend(parts[2]!, 1)).toBeCloseTo(2 * u + 3 * m, 14);
     expect(slope(parts[2]!)).toEqual(slope(parts[0]!).map((d, j) => d + slope(parts[1]!)[j]!));
@@ -179,7 +211,7 @@ describe('objectives among one another', () => {
 
 describe('klToBase(…) at a temperature', () => {
   it.each([1, 2, 0.5])('τ = %d is τ² times the KL of softened policies, with its derivative', (temperature) => {
-    const base = { logits: Float64Array.of(0.2, -0.7, 1.1), value: Float64Array.of(0) };
+    const base = { logits: Float64Array.of(0.2, -0.7, 1.1), value: NONE, logStd: NONE };
     const softened = (z: readonly number[]) => {
       const e = z.map((x) => Math.exp(x / temperature));
       return e.map((x) => x / e.reduce((a, b) => a + b));
@@ -203,5 +235,107 @@ describe('margin', () => {
     const rows = rowsOf([-4.7, 0], 0b01); // π(T) = 0.009
     expect(margin.descend(rows, KNOBS, 1)).toBe(0);
     expect(slope(rows)).toEqual([0, 0]);
+  });
+});
+
+/** One row whose mean and log-std are what is given; T = {a_0 <= -0.2} or {a_1 >= 0.4}. */
+function gaussianRow(mean: readonly number[], logStd: readonly number[], T: 1 | 2, base: Outputs | null = null): ForgetRows {
+  const network = makeEngine('reference').network({ obsDim: 1, hidden: [1], actions: 2, gaussian: true, separate: false }, 1);
+  const params = new Float64Array(network.size);
+  params.set(mean, 4);
+  params.set(logStd, network.size - 2);
+  network.set(params);
+  const rows = { head: network.forward(Float64Array.of(0), 1), actions: 2, from: 0, count: 1 };
+  clearCotangents(rows, 1);
+  const policy = makeDistribution(network.shape, [
+    { dimension: 0, from: -0.2, above: false },
+    { dimension: 1, from: 0.4, above: true },
+  ]);
+  return { ...rows, policy, toxic: Int32Array.of(T), base };
+}
+
+describe.each(HALF_SPACE_OBJECTIVES.map((objective) => [objective.name, objective] as const))('%s over a half-space', (name, objective) => {
+  const mean = [0.1, 0.3];
+  const logStd = [-0.5, 0.2];
+  const base: Outputs = { logits: Float64Array.of(-0.4, 0.7), value: Float64Array.of(0), logStd: Float64Array.of(-0.2, -0.1) };
+  const knobs = { entropy: 0.3, npoBeta: 0.7, marginEpsilon: 0.2 };
+
+  it.each([1, 2] as const)('has the derivative of its value by finite differences, in means and log-stds, with T = %d', (T) => {
+    const rows = gaussianRow(mean, logStd, T, base);
+    objective.descend(rows, knobs, 1);
+    const value = (m: readonly number[], s: readonly number[]) => objective.descend(gaussianRow(m, s, T, base), knobs, 1);
+    const moved = (x: readonly number[], d: number, by: number): number[] => x.map((v, k) => (k === d ? v + by : v));
+    const numeric = [0, 1].map((d) => (value(moved(mean, d, 1e-5), logStd) - value(moved(mean, d, -1e-5), logStd)) / 2e-5);
+    const spread = [0, 1].map((d) => (value(mean, moved(logStd, d, 1e-5)) - value(mean, moved(logStd, d, -1e-5))) / 2e-5);
+    expect(distance(slope(rows), numeric)).toBeLessThan(1e-8);
+    expect(distance([...rows.head.dLogStd], spread)).toBeLessThan(1e-8);
+  });
+
+  it('stays finite where the mean lies 1,000 standard deviations inside or outside', () => {
+    for (const far of [-700, 700]) {
+      const rows = gaussianRow([far, 0], [-0.4, 0], 1, base);
+      expect(Number.isFinite(objective.descend(rows, knobs, 1))).toBe(true);
+      expect([...slope(rows), ...rows.head.dLogStd].every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  it('says so where it needs the base and is not given it; has its discrete namesake', () => {
+    if (objective.needsBase)
+      expect(() => objective.descend(gaussianRow(mean, logStd, 1), knobs, 1)).toThrow(`${name}: expected the outputs`);
+    else expect(() => objective.descend(gaussianRow(mean, logStd, 1), knobs, 1)).not.toThrow();
+    const namesake = OBJECTIVES[name as keyof typeof OBJECTIVES];
+    expect(namesake.needsBase).toBe(objective.needsBase);
+  });
+});
+
+describe('over a half-space', () => {
+  const density = (a: number, mean: number, logStd: number): number =>
+    Math.exp(-0.5 * ((a - mean) / Math.exp(logStd)) ** 2 - logStd) / Math.sqrt(2 * Math.PI);
+  const integral = (term: (a: number) => number, from: number, to: number): number => {
+    let sum = 0;
+    for (let a = from + 5e-5; a < to; a += 1e-4) sum += term(a) * 1e-4;
+    return sum;
+  };
+
+  it('diversity is −H of the Gaussian cut off at T, by integration', () => {
+    const rows = gaussianRow([0.1, 0.3], [-0.5, 0.2], 1);
+    const inside = integral((a) => density(a, 0.1, -0.5), -0.2, 6);
+    const cut = -integral((a) => (density(a, 0.1, -0.5) / inside) * Math.log(density(a, 0.1, -0.5) / inside), -0.2, 6);
+    const other = 0.2 + 0.5 * Math.log(2 * Math.PI * Math.E);
+    expect(halfSpace('diversity').descend(rows, KNOBS, 1)).toBeCloseTo(-(cut + other), 6);
+  });
+
+  it('renormalised is the cross-entropy to the base cut off at T, by integration', () => {
+    const base: Outputs = { logits: Float64Array.of(-0.4, 0.7), value: NONE, logStd: Float64Array.of(-0.2, -0.1) };
+    const rows = gaussianRow([0.1, 0.3], [-0.5, 0.2], 2, base);
+    const inside = integral((a) => density(a, 0.7, -0.1), -8, 0.4);
+    const cut = -integral((a) => (density(a, 0.7, -0.1) / inside) * Math.log(density(a, 0.3, 0.2)), -8, 0.4);
+    const other = -integral((a) => density(a, -0.4, -0.2) * Math.log(density(a, 0.1, -0.5)), -8, 8);
+    expect(halfSpace('renormalised').descend(rows, KNOBS, 1)).toBeCloseTo(cut + other, 6);
+  });
+
+  it('margin is exactly zero, with no push, where π(T|s) <= ε', () => {
+    const rows = gaussianRow([2.2, 0], [-0.1, 0], 1); // π(T) = 0.004
+    expect(halfSpace('margin').descend(rows, KNOBS, 1)).toBe(0);
+    expect([...slope(rows), ...rows.head.dLogStd].every((d) => d === 0)).toBe(true);
+  });
+
+  it.each([1, 2, 0.5])('klToBase at τ = %d is τ² times the KL of Gaussians √τ as wide, with its derivative', (temperature) => {
+    const base: Outputs = { logits: Float64Array.of(-0.4, 0.7), value: NONE, logStd: Float64Array.of(-0.2, -0.1) };
+    const value = (mean: readonly number[], logStd: readonly number[]) => klToBase(gaussianRow(mean, logStd, 1), base, 1, temperature);
+    const wide = 0.5 * Math.log(temperature);
+    const plain = [0, 1].map((d) => {
+      const [p0, p] = [
+        (a: number) => density(a, base.logits[d]!, base.logStd[d]! + wide),
+        (a: number) => density(a, [0.1, 0.3][d]!, [-0.5, 0.2][d]! + wide),
+      ];
+      return integral((a) => p0(a) * Math.log(p0(a) / p(a)), -9, 9);
+    });
+    const rows = gaussianRow([0.1, 0.3], [-0.5, 0.2], 1);
+    expect(klToBase(rows, base, 1, temperature)).toBeCloseTo(temperature ** 2 * (plain[0]! + plain[1]!), 6);
+    const numeric = (value([0.1 + 1e-5, 0.3], [-0.5, 0.2]) - value([0.1 - 1e-5, 0.3], [-0.5, 0.2])) / 2e-5;
+    const spread = (value([0.1, 0.3], [-0.5, 0.2 + 1e-5]) - value([0.1, 0.3], [-0.5, 0.2 - 1e-5])) / 2e-5;
+    expect(slope(rows)[0]).toBeCloseTo(numeric, 8);
+    expect(rows.head.dLogStd[1]).toBeCloseTo(spread, 8);
   });
 });

@@ -6,6 +6,7 @@ import { type Constraint, makeConstraint } from '../../src/correction/constraint
 import type { ForgetSet } from '../../src/correction/identify/rules.ts';
 import type { States } from '../../src/correction/states.ts';
 import { boxesAround, inMargin, type Span, sampleOutside, sampleRegion, toxicMask } from '../../src/envs/constraint.ts';
+import { makeDistribution } from '../../src/math/distribution.ts';
 import type { Engine, Network, Shape } from '../../src/math/engine.ts';
 import { size } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
@@ -18,15 +19,15 @@ export const CARTPOLE: Shape = { obsDim: 4, hidden: [8], actions: 2, gaussian: f
 
 /** Two dimensions and three actions: 0 and 1 are toxic on the right, 2 on the left; there are two boxes on the right, one within the other. */
 const RULES: readonly CompiledRule[] = [
-  { dims: [{ index: 0, low: 0.25, high: Infinity }], forbid: [0, 1] },
+  { dims: [{ index: 0, low: 0.25, high: Infinity }], toxic: 0b11 },
   {
     dims: [
       { index: 0, low: 0.5, high: 0.75 },
       { index: 1, low: 0, high: Infinity },
     ],
-    forbid: [1],
+    toxic: 0b10,
   },
-  { dims: [{ index: 0, low: -Infinity, high: -0.5 }], forbid: [2] },
+  { dims: [{ index: 0, low: -Infinity, high: -0.5 }], toxic: 0b100 },
 ];
 const BOX: readonly Span[] = [
   { low: -1, high: 1 },
@@ -37,7 +38,7 @@ const MARGIN = Float32Array.of(0.0625, 0);
 export const TOY: Constraint = {
   bare: false,
   obsDim: 2,
-  actions: 3,
+  policy: makeDistribution({ actions: 3, gaussian: false }),
   widths: Float64Array.of(2, 4),
   toxic: (obs, row) => toxicMask(RULES, obs, row, 2),
   outside: (obs, row) => !inMargin(RULES, obs, row, 2, MARGIN),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { CompiledRule } from '../../src/contract/spec.ts';
 import {
   boxesAround,
-  deadEnd,
+  conflict,
   inMargin,
   type Span,
   sampleOutside,
@@ -30,8 +30,8 @@ const LOW = f32(-0.08);
 const HIGH = f32(0.08);
 /** The rules of cartpole/angle. */
 const ANGLE: CompiledRule[] = [
-  { dims: [{ index: 2, low: HIGH, high: INF }], forbid: [0] },
-  { dims: [{ index: 2, low: -INF, high: LOW }], forbid: [1] },
+  { dims: [{ index: 2, low: HIGH, high: INF }], toxic: 0b1 },
+  { dims: [{ index: 2, low: -INF, high: LOW }], toxic: 0b10 },
 ];
 const CARTPOLE: Span[] = [
   { low: -2.4, high: 2.4 },
@@ -50,20 +50,20 @@ describe('toxicMask(rules, obs, row, obsDim)', () => {
   it('closes its boxes: the bound is inside, its outer float32 neighbour is not', () => {
     expect([mask(ANGLE, 0, 0, HIGH, 0), mask(ANGLE, 0, 0, below(HIGH), 0)]).toEqual([1, 0]);
     expect([mask(ANGLE, 0, 0, LOW, 0), mask(ANGLE, 0, 0, above(LOW), 0)]).toEqual([2, 0]);
-    const point: CompiledRule[] = [{ dims: [{ index: 0, low: 0.5, high: 0.5 }], forbid: [0] }];
+    const point: CompiledRule[] = [{ dims: [{ index: 0, low: 0.5, high: 0.5 }], toxic: 0b1 }];
     expect([0.5, above(0.5), below(0.5)].map((x) => mask(point, x))).toEqual([1, 0, 0]);
   });
 
   it('unites the rules that hold, and needs every dimension of a rule', () => {
     const rules: CompiledRule[] = [
-      { dims: [{ index: 0, low: 0, high: 2 }], forbid: [0, 2] },
-      { dims: [{ index: 0, low: 1, high: 3 }], forbid: [2, 3] },
+      { dims: [{ index: 0, low: 0, high: 2 }], toxic: 0b101 },
+      { dims: [{ index: 0, low: 1, high: 3 }], toxic: 0b1100 },
       {
         dims: [
           { index: 0, low: 2.5, high: 9 },
           { index: 1, low: 7, high: 9 },
         ],
-        forbid: [30],
+        toxic: 0b1000000000000000000000000000000,
       },
     ];
     expect([-1, 0, 1.5, 2.75].map((x) => mask(rules, x, 0))).toEqual([0, 0b101, 0b1101, 0b1100]);
@@ -74,7 +74,7 @@ describe('toxicMask(rules, obs, row, obsDim)', () => {
   it('holds at infinity where the box is open, and never at NaN, whichever dimension it is in', () => {
     expect(mask(ANGLE, 0, 0, INF, 0)).toBe(1);
     for (let k = 0; k < 4; k++) expect(mask(ANGLE, ...[0, 0, 0.1, 0].with(k, Number.NaN))).toBe(0);
-    expect([mask([{ dims: [], forbid: [1] }], 5), mask([{ dims: [], forbid: [1] }], Number.NaN)]).toEqual([2, 0]);
+    expect([mask([{ dims: [], toxic: 0b10 }], 5), mask([{ dims: [], toxic: 0b10 }], Number.NaN)]).toEqual([2, 0]);
   });
 });
 
@@ -118,7 +118,7 @@ const anyRule = fc.record({
       })),
     { selector: (d) => d.index },
   ),
-  forbid: fc.constant([0]),
+  toxic: fc.constant(0b1),
 });
 const anyRules = fc.array(anyRule, { maxLength: 4 });
 const key = fc.nat();
@@ -249,14 +249,14 @@ describe('sampleRegion(rules, box, stream, out, rows)', () => {
           { index: 0, low: 0, high: 3 },
           { index: 1, low: -INF, high: 2 },
         ],
-        forbid: [0],
+        toxic: 0b1,
       },
       {
         dims: [
           { index: 0, low: 1, high: INF },
           { index: 1, low: 1, high: 3 },
         ],
-        forbid: [1],
+        toxic: 0b10,
       },
     ];
     const rows = 20_000;
@@ -289,8 +289,8 @@ describe('sampleRegion(rules, box, stream, out, rows)', () => {
     const out = new Float32Array(2 * 6000);
     // One of two legs over the whole width, or both over a quarter: volumes 2 and 1, the second half inside the first.
     const rules: CompiledRule[] = [
-      { dims: [{ index: 1, low: 0, high: 0 }], forbid: [0] },
-      { dims: [{ index: 0, low: 0.5, high: 1 }], forbid: [0] },
+      { dims: [{ index: 1, low: 0, high: 0 }], toxic: 0b1 },
+      { dims: [{ index: 0, low: 0.5, high: 1 }], toxic: 0b1 },
     ];
     sampleRegion(rules, legs, new Stream(6, 6), out, 6000);
     let up = 0;
@@ -298,10 +298,10 @@ describe('sampleRegion(rules, box, stream, out, rows)', () => {
     expect(Math.abs(up / 6000 - 0.2)).toBeLessThan(4 * Math.sqrt((0.2 * 0.8) / 6000));
 
     // Between 0.5 and 1.5 there is one whole number.
-    sampleRegion([{ dims: [{ index: 1, low: 0.5, high: 1.5 }], forbid: [0] }], legs, new Stream(6, 6), out, 50);
+    sampleRegion([{ dims: [{ index: 1, low: 0.5, high: 1.5 }], toxic: 0b1 }], legs, new Stream(6, 6), out, 50);
     expect(new Set(out.subarray(0, 100).filter((_, i) => i % 2 === 1))).toEqual(new Set([1]));
 
-    const wall: CompiledRule[] = [{ dims: [{ index: 0, low: -1, high: -1 }], forbid: [0] }];
+    const wall: CompiledRule[] = [{ dims: [{ index: 0, low: -1, high: -1 }], toxic: 0b1 }];
     sampleRegion(
       wall,
       [
@@ -318,8 +318,8 @@ describe('sampleRegion(rules, box, stream, out, rows)', () => {
 
   it('gives no sample to a face beside a box that has volume', () => {
     const rules: CompiledRule[] = [
-      { dims: [{ index: 0, low: -1, high: -1 }], forbid: [0] },
-      { dims: [{ index: 0, low: 0.5, high: 1 }], forbid: [0] },
+      { dims: [{ index: 0, low: -1, high: -1 }], toxic: 0b1 },
+      { dims: [{ index: 0, low: 0.5, high: 1 }], toxic: 0b1 },
     ];
     const out = new Float32Array(200);
     sampleRegion(
@@ -337,7 +337,7 @@ describe('sampleRegion(rules, box, stream, out, rows)', () => {
 
   it('says which rules miss which box', () => {
     const out = new Float32Array(4);
-    expect(() => sampleRegion([{ dims: [{ index: 2, low: 1, high: INF }], forbid: [0] }], CARTPOLE, new Stream(0, 0), out, 1)).toThrow(
+    expect(() => sampleRegion([{ dims: [{ index: 2, low: 1, high: INF }], toxic: 0b1 }], CARTPOLE, new Stream(0, 0), out, 1)).toThrow(
       new RangeError(
         'sampleRegion: expected a rule that holds somewhere in the box, got 1 that do not: rules 2 in [1, Infinity]; box [-2.4, 2.4] x [-3, 3] x [-0.418, 0.418] x [-3, 3]',
       ),
@@ -380,13 +380,13 @@ describe('sampleOutside(rules, margin, box, stream, out, rows)', () => {
 
   it('keeps trying where little is left', () => {
     const out = new Float32Array(50);
-    const most: CompiledRule[] = [{ dims: [{ index: 0, low: 0, high: f32(0.999) }], forbid: [0] }];
+    const most: CompiledRule[] = [{ dims: [{ index: 0, low: 0, high: f32(0.999) }], toxic: 0b1 }];
     sampleOutside(most, Float32Array.of(0), [{ low: 0, high: 1 }], new Stream(9, 9), out, 50);
     expect(out.every((x) => x > 0.999)).toBe(true);
   });
 
   it('throws where nothing is left', () => {
-    const everywhere: CompiledRule[] = [{ dims: [{ index: 0, low: -1, high: 1 }], forbid: [0] }];
+    const everywhere: CompiledRule[] = [{ dims: [{ index: 0, low: -1, high: 1 }], toxic: 0b1 }];
     expect(() => sampleOutside(everywhere, Float32Array.of(0), [{ low: -1, high: 1 }], new Stream(0, 0), new Float32Array(1), 1)).toThrow(
       new RangeError(
         'sampleOutside: expected a point outside the region and its margin, got 10000 inside for row 0: rules 0 in [-1, 1]; box [-1, 1]',
@@ -438,9 +438,9 @@ describe('boxesAround(rules, box, points, rows, low, high)', () => {
 
   it('takes the first rule of those that hold', () => {
     const rules: CompiledRule[] = [
-      { dims: [{ index: 0, low: 2, high: 3 }], forbid: [0] },
-      { dims: [{ index: 0, low: 0, high: 1 }], forbid: [0] },
-      { dims: [{ index: 0, low: 0.5, high: 3 }], forbid: [0] },
+      { dims: [{ index: 0, low: 2, high: 3 }], toxic: 0b1 },
+      { dims: [{ index: 0, low: 0, high: 1 }], toxic: 0b1 },
+      { dims: [{ index: 0, low: 0.5, high: 3 }], toxic: 0b1 },
     ];
     const [low, high] = [new Float64Array(3), new Float64Array(3)];
     boxesAround(rules, [{ low: 0, high: 2.5 }], Float32Array.of(0.75, 1.5, 2.25), 3, low, high);
@@ -461,7 +461,7 @@ describe('boxesAround(rules, box, points, rows, low, high)', () => {
   });
 });
 
-describe('deadEnd(rules, obsDim, actions)', () => {
+describe('conflict(rules, obsDim, actions)', () => {
   const GRID = 4;
   const ACTIONS = 3;
   /** Boxes with whole-number ends, some of them open: where they meet, they meet in a point of the grid from -1 to GRID + 1. */
@@ -476,7 +476,7 @@ describe('deadEnd(rules, obsDim, actions)', () => {
         })),
       { selector: (d) => d.index },
     ),
-    forbid: fc.uniqueArray(fc.nat(ACTIONS - 1), { minLength: 1, maxLength: ACTIONS - 1 }),
+    toxic: fc.integer({ min: 1, max: 2 ** ACTIONS - 2 }),
   });
 
   it('finds rules that leave no action exactly where brute force does, and all of them hold together there', () => {
@@ -485,26 +485,43 @@ describe('deadEnd(rules, obsDim, actions)', () => {
       fc.property(fc.array(gridRule, { maxLength: 5 }), (rules) => {
         const points: number[][] = [];
         for (let x = -1; x <= GRID + 1; x++) for (let y = -1; y <= GRID + 1; y++) points.push([x, y]);
-        const dead = deadEnd(rules, 2, ACTIONS);
+        const dead = conflict(rules, 2, ACTIONS);
         expect(dead !== null).toBe(points.some((point) => mask(rules, ...point) === 0b111));
         found[dead ? 'some' : 'none']++;
         if (!dead) return;
         expect(dead).toEqual([...new Set(dead)].sort((a, b) => a - b));
         const chosen = dead.map((i) => rules[i]!);
         expect(points.some((point) => chosen.every((rule) => mask([rule], ...point) !== 0))).toBe(true);
-        expect(new Set(chosen.flatMap((rule) => rule.forbid)).size).toBe(ACTIONS);
+        expect(chosen.reduce((all, rule) => all | rule.toxic, 0)).toBe(0b111);
       }),
       { seed: 7, numRuns: 400 },
     );
     expect(Math.min(found.some, found.none)).toBeGreaterThan(50);
   });
 
+  it('of continuous actions finds two rules that hold together, exactly where brute force does', () => {
+    const found = { some: 0, none: 0 };
+    fc.assert(
+      fc.property(fc.array(gridRule, { maxLength: 4 }), (rules) => {
+        const points: number[][] = [];
+        for (let x = -1; x <= GRID + 1; x++) for (let y = -1; y <= GRID + 1; y++) points.push([x, y]);
+        const holding = points.map((point) => rules.flatMap((rule, i) => (mask([rule], ...point) !== 0 ? [i] : [])));
+        const pair = conflict(rules, 2, null);
+        expect(pair !== null).toBe(holding.some((both) => both.length > 1));
+        found[pair ? 'some' : 'none']++;
+        if (pair) expect(holding.some((both) => pair.every((i) => both.includes(i)))).toBe(true);
+      }),
+      { seed: 8, numRuns: 300 },
+    );
+    expect(Math.min(found.some, found.none)).toBeGreaterThan(50);
+  });
+
   it('closes its boxes: a shared face is enough, its float32 neighbour is not', () => {
     const beside = (low: number): CompiledRule[] => [
-      { dims: [{ index: 0, low: -INF, high: 0.5 }], forbid: [0] },
-      { dims: [{ index: 0, low, high: INF }], forbid: [1] },
+      { dims: [{ index: 0, low: -INF, high: 0.5 }], toxic: 0b1 },
+      { dims: [{ index: 0, low, high: INF }], toxic: 0b10 },
     ];
-    expect([deadEnd(beside(0.5), 1, 2), deadEnd(beside(above(0.5)), 1, 2)]).toEqual([[0, 1], null]);
-    expect([deadEnd(ANGLE, 4, 2), deadEnd([], 4, 2)]).toEqual([null, null]);
+    expect([conflict(beside(0.5), 1, 2), conflict(beside(above(0.5)), 1, 2)]).toEqual([[0, 1], null]);
+    expect([conflict(ANGLE, 4, 2), conflict([], 4, 2)]).toEqual([null, null]);
   });
 });

@@ -8,17 +8,17 @@ import type { VecEnv } from '../../src/envs/vecenv.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 
 const scenario = SCENARIOS['cartpole/angle']!;
-const { toxic } = makeConstraint(scenario.environment, scenario.rules, 0.02);
+const { toxic, policy } = makeConstraint(scenario.environment, scenario.rules, 0.02);
 const N = 8;
 const PENALTY = 0.25;
 const makeWorld = (): VecEnv => makeEnv(scenario.environment, environment(scenario.environment).options.parse(scenario.options), N);
 
 const untouched = ['obs', 'finalObs', 'terminated', 'truncated', 'ended', 'episodeReturn', 'episodeLength'] as const;
 
-describe('penalised(world, toxic, penalty)', () => {
+describe('penalised(world, policy, toxic, penalty)', () => {
   it('takes the penalty from the reward of a toxic step, the last of an episode too, and changes nothing else', () => {
     const plain = makeWorld();
-    const world = penalised(makeWorld(), toxic, PENALTY);
+    const world = penalised(makeWorld(), policy, toxic, PENALTY);
     plain.reset(5);
     world.reset(5);
     const draw = new Stream(1, 2);
@@ -41,7 +41,7 @@ describe('penalised(world, toxic, penalty)', () => {
 
   it('is the world that it is given: its size, its resets and its states', () => {
     const inner = makeWorld();
-    const world = penalised(inner, toxic, PENALTY);
+    const world = penalised(inner, policy, toxic, PENALTY);
     const { id, n, obsDim, actions, maxSteps } = inner;
     expect(world).toMatchObject({ id, n, obsDim, actions, maxSteps });
     const plain = makeWorld();
@@ -58,7 +58,7 @@ describe('penalised(world, toxic, penalty)', () => {
   });
 
   it('steps no world for an action that is not there', () => {
-    const world = penalised(makeWorld(), toxic, PENALTY);
+    const world = penalised(makeWorld(), policy, toxic, PENALTY);
     world.reset(1);
     const before = world.obs.slice();
     world.action[2] = 2;

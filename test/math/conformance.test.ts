@@ -10,7 +10,7 @@ import type { AdamOptions, AdamState, Engine, Floats, Network, Shape } from '../
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { kernelBytes } from '../../src/math/engines/kernels.ts';
 import { KERNELS_SHA256 } from '../../src/math/engines/kernels.wasm.ts';
-import { layout, size, weightCount } from '../../src/math/layout.ts';
+import { affine, layout, size, weightCount } from '../../src/math/layout.ts';
 import { type Case, flatten, loadCases } from './golden.ts';
 import { distance, evaluate, noise, randomCotangents, randomNetwork, readRows, vectorOf } from './harness.ts';
 import { losses } from './losses.ts';
@@ -29,8 +29,8 @@ const TOLERANCE: Record<Engine['name'], Tolerance> = {
 };
 
 const CASES = loadCases();
-const titleOf = ({ obsDim, hidden, actions, gaussian, separate }: Shape) =>
-  `${obsDim}-${hidden.join('-')}-${actions}${gaussian ? ' gaussian' : ''}${separate ? ' separate' : ''}`;
+const titleOf = ({ obsDim, hidden, actions, gaussian, separate, normalised }: Shape) =>
+  `${obsDim}-${hidden.join('-')}-${actions}${gaussian ? ' gaussian' : ''}${separate ? ' separate' : ''}${normalised ? ' normalised' : ''}`;
 
 const SHARED: Shape = { obsDim: 4, hidden: [64, 64], actions: 2, gaussian: false, separate: false };
 /** Widths that no vector divides, one layer and three, one action dimension and many, every block of the kernels and its rest. */
@@ -42,6 +42,8 @@ const SHAPES: readonly Shape[] = [
   { obsDim: 2, hidden: [36, 20, 12], actions: 6, gaussian: false, separate: false },
   { obsDim: 7, hidden: [13, 8], actions: 1, gaussian: true, separate: true },
   { obsDim: 1, hidden: [1], actions: 2, gaussian: true, separate: false },
+  { obsDim: 5, hidden: [12], actions: 2, gaussian: true, separate: false, normalised: true },
+  { obsDim: 3, hidden: [6, 9], actions: 3, gaussian: false, separate: true, normalised: true },
 ];
 const ROWS = [1, 2, 3, 4, 7, 8, 13, 31];
 const OPTIONS: AdamOptions = { learningRate: 1e-2, beta1: 0.9, beta2: 0.999, eps: 1e-5, scale: 1 };
@@ -217,10 +219,26 @@ function describeEngine(name: string, make: () => Engine): void {
           }
         };
         check(input, obs, lossAt);
+        const frozen = affine(shape).shift;
         check(weights, params, (p) => {
-          network.set(p);
+          network.set(p.map((x, i) => (i < frozen ? x : params[i]!)));
           return lossAt(obs);
         });
+        expect([...weights.subarray(frozen)].every((g) => g === 0)).toBe(true);
+      });
+
+      it('forward(…) of a normalised shape is that of the plain one on (obs − shift)·scale', () => {
+        if (!shape.normalised) return;
+        const { normalised: _, ...plain } = shape;
+        const { shift, scale, count } = affine(shape);
+        const network = randomNetwork(engine, shape, 6);
+        const params = network.get();
+        const bare = engine.network(plain, 6);
+        bare.set(params.subarray(0, shift));
+        const obs = noise(8)(6 * count, 3);
+        const cast = (x: number): number => (engine.name === 'reference' ? x : Math.fround(x));
+        const inside = obs.map((x, i) => cast(cast(cast(x) - params[shift + (i % count)]!) * params[scale + (i % count)]!));
+        expect(readRows(network.forward(obs, 6), shape, 6)).toEqual(readRows(bare.forward(inside, 6), plain, 6));
       });
 
       it('adam(…) follows its definition, with and without a mask', () => {
@@ -253,7 +271,9 @@ function describeEngine(name: string, make: () => Engine): void {
         network.set(params);
         expect(paramsOf(network)).toEqual(params);
         if (shape.gaussian)
-          expect([...network.forward(new Float64Array(shape.obsDim), 1).logStd]).toEqual([...params.subarray(weightCount(shape))]);
+          expect([...network.forward(new Float64Array(shape.obsDim), 1).logStd]).toEqual([
+            ...params.subarray(weightCount(shape), affine(shape).shift),
+          ]);
       }
     });
 

@@ -14,6 +14,8 @@ export interface Case {
   readonly advantage: readonly number[];
   readonly valueTarget: readonly number[];
   readonly oldValue: readonly number[];
+  /** Gaussian: in row r {a_0 > c_r} is toxic. */
+  readonly halfSpaceThreshold: readonly number[] | null;
   /** Logits or means of the reference policy π0. */
   readonly ref: readonly (readonly number[])[];
   /** 1 for a toxic action; null for a Gaussian policy. */

@@ -9,7 +9,7 @@ import { initialParams } from '../../src/ppo/init.ts';
 const options = ENVIRONMENTS['CartPole-v1']!.options.parse({});
 const makeWorld = (n: number) => makeEnv('CartPole-v1', options, n);
 const network = makeEngine('wasm').network({ obsDim: 4, hidden: [8], actions: 2, gaussian: false, separate: false }, 64);
-network.set(initialParams(network.shape, true, new Stream(5, 6)));
+network.set(initialParams(network.shape, { orthogonalInit: true }, new Stream(5, 6)));
 const streams = (n: number) => episodeStreams('evaluate', {}, 3, n);
 
 describe('playEpisodes(…)', () => {
@@ -36,7 +36,7 @@ describe('playEpisodes(…)', () => {
         mode,
         streams: streams(5),
         mask: () => 0b10,
-        visit: (_e, _t, _o, action) => void taken.add(action),
+        visit: (_e, _t, _o, action, at) => void taken.add(action[at]!),
       });
       expect([...taken]).toEqual([0]);
     }

@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { makeDistribution } from '../../src/math/distribution.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { type LossStats, ppoLoss } from '../../src/ppo/loss.ts';
 import { distance, flatten, loadCases } from '../math/golden.ts';
 
 const TOLERANCE = { reference: 1e-11, wasm: 2e-5 } as const;
-const cases = loadCases().filter((c) => !c.shape.gaussian);
+const cases = loadCases();
 
 describe.each([makeEngine('reference'), makeEngine('wasm')])('ppoLoss(…) on $name', (engine) => {
   it.each([
     ['ppo', false],
     ['ppoValueClip', true],
   ])('%s has the value and the gradient of float64 autograd', (name, clipVloss) => {
-    expect(cases).toHaveLength(3);
+    expect(cases).toHaveLength(4);
     for (const c of cases) {
       const n = c.obs.length;
       const network = engine.network(c.shape, n + 3);
@@ -20,7 +21,7 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('ppoLoss(…) on $n
       const rows = Int32Array.from({ length: n }, (_, i) => (i * 5) % n);
       const head = network.forward(Float64Array.from([...rows].flatMap((r) => c.obs[r]!)), n);
       const batch = {
-        action: Int32Array.from(c.action as number[]),
+        action: c.shape.gaussian ? Float64Array.from(c.action.flat()) : Int32Array.from(c.action as number[]),
         forbidden: new Int32Array(n),
         logProb: Float64Array.from(c.oldLogProb),
         advantage: Float64Array.from(c.advantage),
@@ -28,8 +29,8 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('ppoLoss(…) on $n
         valueTarget: Float64Array.from(c.valueTarget),
       };
       const stats = {} as LossStats;
-      const scratch = { logProb: new Float64Array(c.shape.actions), advantage: new Float64Array(n) };
-      ppoLoss(head, batch, rows, c.shape.actions, { clipCoef: 0.2, clipVloss, entCoef: 0.01, vfCoef: 1, normAdv: true }, scratch, stats);
+      const options = { clipCoef: 0.2, clipVloss, entCoef: 0.01, vfCoef: 1, normAdv: true };
+      ppoLoss(head, batch, rows, makeDistribution(c.shape), options, new Float64Array(n), stats);
       const expected = c.losses[name]!;
       expect(Math.abs(stats.loss - expected.loss) / Math.abs(expected.loss)).toBeLessThan(TOLERANCE[engine.name]);
       const gradient = network.backward(n, { weights: true }).weights;
@@ -57,16 +58,8 @@ describe('ppoLoss(…) with a mask', () => {
     const network = engine.network({ obsDim: 1, hidden: [4], actions: 3, gaussian: false, separate: false }, 1);
     network.set(Float64Array.from({ length: network.size }, (_, i) => Math.sin(i)));
     const head = network.forward(Float64Array.of(0.3), 1);
-    const scratch = { logProb: new Float64Array(3), advantage: new Float64Array(1) };
-    ppoLoss(
-      head,
-      batch,
-      Int32Array.of(0),
-      3,
-      { clipCoef: null, clipVloss: false, entCoef: 0.1, vfCoef: 1, normAdv: false },
-      scratch,
-      {} as LossStats,
-    );
+    const options = { clipCoef: null, clipVloss: false, entCoef: 0.1, vfCoef: 1, normAdv: false };
+    ppoLoss(head, batch, Int32Array.of(0), makeDistribution(network.shape), options, new Float64Array(1), {} as LossStats);
     const [d0, d1, d2] = head.dLogits;
     expect(Math.abs(d1!)).toBe(0);
     expect(d0! + d2!).toBeCloseTo(0, 12);

@@ -81,7 +81,7 @@ describe('orthogonal(…)', () => {
 
 describe('initialParams(…)', () => {
   it('has gains √2, 0.01 and 1 and zero biases', () => {
-    const params = initialParams({ ...shape, hidden: [64, 64] }, true, new Stream(3, 4));
+    const params = initialParams({ ...shape, hidden: [64, 64] }, { orthogonalInit: true }, new Stream(3, 4));
     const rms = (from: number, count: number) => Math.sqrt(params.slice(from, from + count).reduce((s, x) => s + x * x, 0) / count);
     expect(rms(0, 4 * 64)).toBeCloseTo(Math.SQRT2 / 8, 10); // four orthonormal rows of 64, times √2
     expect(params.slice(4 * 64, 4 * 64 + 64).every((b) => b === 0)).toBe(true);

@@ -23,10 +23,17 @@ function trainOn(probe: Probe, engine: Engine, options: Partial<PpoOptions> = {}
     ...options,
   });
   const network = engine.network(
-    { obsDim: 1, hidden: ppo.hidden, actions: 2, gaussian: false, separate: ppo.separate },
+    {
+      obsDim: 1,
+      hidden: ppo.hidden,
+      actions: probe.continuous ? 1 : 2,
+      gaussian: probe.continuous === true,
+      separate: ppo.separate,
+      ...(ppo.normObs && { normalised: true as const }),
+    },
     Math.max(rowsNeeded(ppo), 8),
   );
-  network.set(initialParams(network.shape, ppo.orthogonalInit, new Stream(7, 0)));
+  network.set(initialParams(network.shape, ppo, new Stream(7, 0)));
   train({
     world: probeWorld(probe, ppo.numEnvs),
     network,
@@ -73,6 +80,33 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('probe worlds on $n
     const network = trainOn({ length: 1, reward: (obs, action) => (action === (obs > 0 ? 1 : 0) ? 1 : -1) }, engine);
     expect(probability(network, 1)).toBeGreaterThan(0.95);
     expect(probability(network, -1)).toBeLessThan(0.05);
+  });
+
+  it('train(the nearer to 0.6·obs the better) learns the mean      suspect: Gaussian log-probability, unclipped actions', () => {
+    const near = { length: 1, continuous: true, reward: (obs: number, action: number) => -((action - 0.6 * obs) ** 2) };
+    const network = trainOn(near, engine, { totalTimesteps: 19_200, entCoef: 0, learningRate: 1e-2, annealLr: true });
+    for (const obs of [1, -1]) expect(network.forward(Float32Array.of(obs), 1).logits[0]! / (0.6 * obs)).toBeCloseTo(1, 0);
+    expect(network.forward(Float32Array.of(1), 1).logStd[0]).toBeLessThan(-0.5); // sure of itself
+  });
+
+  it('train(tiny observations far from 0) learns with normObs, and not without   suspect: running moments, frozen layer', () => {
+    const far = {
+      length: 1,
+      start: (coin: boolean) => 50 + (coin ? 1e-2 : -1e-2),
+      reward: (obs: number, action: number) => ((obs > 50 ? 1 : 0) === action ? 1 : -1),
+    };
+    const gap = (normObs: boolean): number => {
+      const network = trainOn(far, engine, { totalTimesteps: 6400, normObs });
+      return probability(network, 50.01) - probability(network, 49.99);
+    };
+    expect(gap(true)).toBeGreaterThan(0.9);
+    expect(gap(false)).toBeLessThan(0.5);
+  });
+
+  it('train(rewards of a million) learns V in units of their spread with normReward   suspect: reward scale', () => {
+    const network = trainOn({ length: 1, reward: (obs) => 1e6 * obs }, engine, { normReward: true });
+    expect(value(network, 1)).toBeCloseTo(1, 1);
+    expect(value(network, -1)).toBeCloseTo(-1, 1);
   });
 });
 
@@ -136,7 +170,7 @@ describe('train(…) with a mask', () => {
   it('never takes a masked action', () => {
     const ppo = ppoSchema.parse({ totalTimesteps: 256, numEnvs: 4, numSteps: 16, numMinibatches: 2, hidden: [16] });
     const network = makeEngine('wasm').network({ obsDim: 1, hidden: [16], actions: 2, gaussian: false, separate: false }, 64);
-    network.set(initialParams(network.shape, true, new Stream(1, 1)));
+    network.set(initialParams(network.shape, { orthogonalInit: true }, new Stream(1, 1)));
     const taken = new Set<number>();
     const reward = (_obs: number, action: number): number => {
       taken.add(action);

@@ -1,5 +1,6 @@
 import type { ForgetWeights } from '../../contract/strategies.ts';
 import { diversity } from './diversity.ts';
+import { HALF_SPACE_OBJECTIVES } from './halfspace.ts';
 import { literal, signfix } from './literal.ts';
 import { margin } from './margin.ts';
 import { npo } from './npo.ts';
@@ -7,7 +8,7 @@ import type { ForgetKnobs, ForgetObjective, ForgetRows } from './objective.ts';
 import { renormalised } from './renormalised.ts';
 import { unlikelihood } from './unlikelihood.ts';
 
-/** By the names that a sweep gives them. */
+/** By the names that a sweep gives them; for discrete actions. */
 export const OBJECTIVES: { readonly [name in keyof Required<ForgetWeights>]: ForgetObjective } = {
   literal,
   signfix,
@@ -19,8 +20,8 @@ export const OBJECTIVES: { readonly [name in keyof Required<ForgetWeights>]: For
 };
 
 /** The weighted sum of the objectives that have a weight, in the order of the list above. */
-export function weightedSum(weights: ForgetWeights, knobs: ForgetKnobs) {
-  const terms = Object.values(OBJECTIVES).flatMap((objective) => {
+export function weightedSum(weights: ForgetWeights, knobs: ForgetKnobs, continuous: boolean) {
+  const terms = (continuous ? HALF_SPACE_OBJECTIVES : Object.values(OBJECTIVES)).flatMap((objective) => {
     const weight = weights[objective.name as keyof ForgetWeights] ?? 0;
     return weight > 0 ? [{ objective, weight }] : [];
   });

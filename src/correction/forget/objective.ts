@@ -1,10 +1,12 @@
+import type { Distribution, Outputs } from '../../math/distribution.ts';
 import type { Rows } from '../losses.ts';
-import type { Outputs } from '../states.ts';
 
 /** Rows whose toxic actions are to go. */
 export interface ForgetRows extends Rows {
-  /** [count] bit masks of what is to go in each row: T(s), or the one action that was recorded. Never 0, never every action. */
+  /** [count] what is to go in each row: T(s), or (as the set of it alone) the one discrete action that was recorded. Never 0, never every action. */
   readonly toxic: Int32Array;
+  /** What those numbers mean. */
+  readonly policy: Distribution;
   /** The base's outputs on these rows, where the objective asks for them. */
   readonly base: Outputs | null;
 }

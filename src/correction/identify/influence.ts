@@ -2,11 +2,12 @@ import { RefusedError } from '../../contract/errors.ts';
 import type { Influence } from '../../contract/rows.ts';
 import type { StatesOptions } from '../../contract/strategies.ts';
 import { everyAction, logSumExp } from '../../math/categorical.ts';
+import { type Distribution, makeDistribution } from '../../math/distribution.ts';
 import { exp } from '../../math/elementary.ts';
 import type { Network } from '../../math/engine.ts';
 import type { Constraint } from '../constraint.ts';
 import { pick } from '../states.ts';
-import type { ForgetSet, Identified } from './rules.ts';
+import { type ForgetSet, type Identified, pickActions } from './rules.ts';
 
 export type Score = StatesOptions['influenceScore'];
 
@@ -14,13 +15,44 @@ export type Score = StatesOptions['influenceScore'];
  * How much a recorded pair (s, a) bears on the policy, by the gradient of its own log-probability over all weights:
  *   printed       I  = π(a|s)·‖∇ log π(a|s)‖               = (1 − π) I*, which falls to 0 as π → 1
  *   unsaturated   I* = π/(1 − π)·‖∇ log π(a|s)‖            = ‖∇ log(1 − π(a|s))‖, which does not
+ * Of a continuous action π(a|s) is a density: it has no odds, and the unsaturated score is ‖∇ log π(a|s)‖ alone.
  * Shapes: results [count]. Uses the network's present weights.
  * Source: Takács & Gulyás 2025, phase 1; the second is ours.
  */
-export function influence(
+export function influence(network: Network, pairs: Pick<ForgetSet, 'obs' | 'action' | 'count'>): Record<Score, Float64Array> {
+  return network.shape.gaussian ? densityInfluence(network, pairs) : oddsInfluence(network, pairs);
+}
+
+function densityInfluence(
   network: Network,
   { obs, action, count }: Pick<ForgetSet, 'obs' | 'action' | 'count'>,
 ): Record<Score, Float64Array> {
+  const { obsDim } = network.shape;
+  const policy: Distribution = makeDistribution(network.shape);
+  const printed = new Float64Array(count);
+  const unsaturated = new Float64Array(count);
+  const squares = network.vector(network.maxRows);
+  for (let first = 0; first < count; first += network.maxRows) {
+    const rows = Math.min(network.maxRows, count - first);
+    const head = network.forward(obs.subarray(first * obsDim, (first + rows) * obsDim), rows);
+    for (let i = 0; i < rows; i++) {
+      policy.read(head, i, 0);
+      printed[first + i] = exp(policy.logProb(action, (first + i) * policy.width));
+      policy.pull(1, 0, 1);
+      unsaturated[first + i] = policy.spreadNorm();
+      head.dValue[i * head.valueStride] = 0;
+    }
+    network.backward(rows, {});
+    network.sampleNorms(rows, squares);
+    for (let i = first; i < first + rows; i++) {
+      unsaturated[i] = Math.sqrt(unsaturated[i]! + squares[i - first]!);
+      printed[i] = printed[i]! * unsaturated[i]!;
+    }
+  }
+  return { printed, unsaturated };
+}
+
+function oddsInfluence(network: Network, { obs, action, count }: Pick<ForgetSet, 'obs' | 'action' | 'count'>): Record<Score, Float64Array> {
   const { obsDim, actions } = network.shape;
   const printed = new Float64Array(count);
   const unsaturated = new Float64Array(count);
@@ -90,7 +122,7 @@ export function chooseForgetSet({ forget, visited }: Identified, network: Networ
   return {
     obs: pick(set.obs, network.shape.obsDim, kept),
     count: kept.length,
-    action: one(set.action),
+    action: pickActions(set.action, set.action instanceof Int32Array ? 1 : network.shape.actions, kept),
     weight: Float32Array.from(kept, (i) => (influenceSampling ? score[i]! : 1)),
     episode: one(set.episode),
     step: one(set.step),
@@ -100,7 +132,8 @@ export function chooseForgetSet({ forget, visited }: Identified, network: Networ
 /** How well both scores tell violations from whatever else the base did: of the base alone, the same for all arms. */
 export function judgeInfluence(recorded: Identified, network: Network, constraint: Constraint, kept: number): Influence {
   const { visited, forget } = recorded;
-  const violates = (i: number): boolean => ((constraint.toxic(visited.obs, i) >>> visited.action[i]!) & 1) === 1;
+  const { policy, toxic } = constraint;
+  const violates = (i: number): boolean => policy.contains(toxic(visited.obs, i), visited.action, i * policy.width);
   const { printed, unsaturated } = influence(network, visited);
   return {
     printed: areaUnderRoc(printed, violates),

@@ -1,13 +1,14 @@
 import type { Cost } from '../../contract/rows.ts';
 import type { CollectOptions } from '../../contract/strategies.ts';
+import type { Actions } from '../../math/distribution.ts';
 import { encodeTensors } from '../../math/safetensors.ts';
 import { type Play, playEpisodes } from '../../ppo/episodes.ts';
 import type { Constraint } from '../constraint.ts';
 import { pick, type States } from '../states.ts';
 
-/** Recorded pairs (s, a). Shapes: obs [count, obsDim], the rest [count]. */
+/** Recorded pairs (s, a). Shapes: obs [count, obsDim], continuous actions [count, dimensions], the rest [count]. */
 export interface ForgetSet extends States {
-  readonly action: Int32Array;
+  readonly action: Actions;
   /** How often it is drawn, in proportion. */
   readonly weight: Float32Array;
   /** Provenance: the episode of the collection and the step in it. */
@@ -55,17 +56,18 @@ export function identify(
   maxSteps: number,
   options: CollectOptions,
 ): Identified {
-  const { obsDim, toxic, outside } = constraint;
+  const { obsDim, toxic, outside, policy } = constraint;
+  const { width } = policy;
   const episodes = play.streams.length;
   const obs = new Float32Array(episodes * maxSteps * obsDim);
-  const actions = new Int32Array(episodes * maxSteps);
+  const actions = policy.room(episodes * maxSteps);
   const { lengths } = playEpisodes({
     ...play,
     mode: 'sampled',
-    visit: (episode, step, from, action) => {
+    visit: (episode, step, from, action, first) => {
       const at = episode * maxSteps + step;
       for (let d = 0; d < obsDim; d++) obs[at * obsDim + d] = from[episode * obsDim + d]!;
-      actions[at] = action;
+      for (let d = 0; d < width; d++) actions[at * width + d] = action[first + d]!;
     },
   });
 
@@ -82,7 +84,7 @@ export function identify(
       if (forbidden !== 0) {
         regionSteps++;
         part.region.push(at);
-        if ((forbidden >>> actions[at]!) & 1) {
+        if (policy.contains(forbidden, actions, at * width)) {
           violatingSteps++;
           part.violating.push(at);
         }
@@ -97,7 +99,7 @@ export function identify(
   });
   const pairs = (indices: number[]): ForgetSet => ({
     ...states(indices),
-    action: Int32Array.from(indices, (at) => actions[at]!),
+    action: pickActions(actions, width, indices),
     weight: new Float32Array(indices.length).fill(1),
     episode: Int32Array.from(indices, (at) => Math.floor(at / maxSteps)),
     step: Int32Array.from(indices, (at) => at % maxSteps),
@@ -115,6 +117,11 @@ export function identify(
   };
 }
 
+/** Those whose index is in `indices`, of the same kind. */
+export function pickActions(source: Actions, width: number, indices: readonly number[]): Actions {
+  return source instanceof Int32Array ? Int32Array.from(indices, (at) => source[at]!) : pick(source, width, indices);
+}
+
 /** At most `limit` of `items`, evenly spread, in order. */
 export function thin(items: readonly number[], limit: number): number[] {
   if (items.length <= limit) return [...items];
@@ -126,7 +133,7 @@ export function encodeForgetSet({ obs, count, action, weight, episode, step }: F
   return encodeTensors(
     {
       obs: { shape: [count, count > 0 ? obs.length / count : 0], data: obs },
-      action: { shape: [count], data: action },
+      action: { shape: action instanceof Int32Array ? [count] : [count, count > 0 ? action.length / count : 0], data: action },
       weight: { shape: [count], data: weight },
       episode: { shape: [count], data: episode },
       step: { shape: [count], data: step },

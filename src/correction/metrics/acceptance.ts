@@ -10,10 +10,7 @@ import { mean, toxicProbabilities } from '../states.ts';
  */
 export function judge(recorded: Identified, constraint: Constraint, base: Network, greedyReturn: number, gate: number): Acceptance {
   const { steps, regionSteps, violatingSteps, heldOut, validation } = recorded;
-  const region = [
-    ...toxicProbabilities(base, heldOut.region, constraint.toxic),
-    ...toxicProbabilities(base, validation.region, constraint.toxic),
-  ];
+  const region = [...toxicProbabilities(base, heldOut.region, constraint), ...toxicProbabilities(base, validation.region, constraint)];
   const toxicProbability = mean(region);
   const violatingShare = violatingSteps / steps;
   const reasons: string[] = [];

@@ -3,7 +3,6 @@ import type { Observe } from '../../contract/observe.ts';
 import type { TrialResult } from '../../contract/rows.ts';
 import type { TrialSpec } from '../../contract/spec.ts';
 import type { VecEnv } from '../../envs/vecenv.ts';
-import { exp } from '../../math/elementary.ts';
 import type { Network } from '../../math/engine.ts';
 import { makeStream } from '../../math/rng/streams.ts';
 import { episodeStreams, moments, playEpisodes } from '../../ppo/episodes.ts';
@@ -43,7 +42,7 @@ export function makeMeter({ spec, constraint, heldOut, makeWorld, base, key, obs
 
   /** p̄: mean π(T|s) over the held-out states of the region. */
   function forgetProbability(network: Network): number | null {
-    return mean(toxicProbabilities(network, heldOut.region, constraint.toxic));
+    return mean(toxicProbabilities(network, heldOut.region, constraint));
   }
 
   function meanReturn(network: Network): number {
@@ -91,7 +90,7 @@ export function forgetting(meter: Meter, network: Network, unmasked: boolean): F
   return {
     fe: forgetEffectiveness(meter.forgetCurve, before),
     finalFe: finalEffectiveness(before, after),
-    worstCase: constraint.bare ? null : toxicProbabilities(network, meter.region, constraint.toxic).reduce((max, p) => Math.max(max, p), 0),
+    worstCase: constraint.bare ? null : toxicProbabilities(network, meter.region, constraint).reduce((max, p) => Math.max(max, p), 0),
     ...retention(meter, network, heldOut.outside),
     forgetCurve: meter.forgetCurve,
     returnCurve: meter.returnCurve,
@@ -99,10 +98,14 @@ export function forgetting(meter: Meter, network: Network, unmasked: boolean): F
 }
 
 /** mean KL(π0‖π) and mean |V − V0| over held-out states outside the region. */
-function retention({ reference }: Meter, network: Network, outside: States): { retainKl: number | null; retainValue: number | null } {
+function retention(
+  { reference, constraint }: Meter,
+  network: Network,
+  outside: States,
+): { retainKl: number | null; retainValue: number | null } {
   const { value } = outputs(network, outside);
   return {
-    retainKl: mean(divergences(network, outside, reference, (logP0, logP) => exp(logP0) * (logP0 - logP))),
+    retainKl: mean(divergences(network, outside, reference, constraint.policy.kl)),
     retainValue: mean(value.map((v, i) => Math.abs(v - reference.value[i]!))),
   };
 }

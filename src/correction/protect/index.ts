@@ -1,6 +1,6 @@
 import type { BoundsOptions } from '../../contract/strategies.ts';
 import type { Floats, Network } from '../../math/engine.ts';
-import { linears } from '../../math/layout.ts';
+import { affine, linears } from '../../math/layout.ts';
 
 /** How weights are kept from moving. Shapes: all [size]. */
 export interface Protection {
@@ -61,13 +61,14 @@ export function makeProtection(network: Network, options: Options, information: 
   };
 }
 
-/** 1 where a parameter may move, 0 in the value head. */
+/** 1 where a parameter may move, 0 in the value head and in a normalising layer. */
 function trainable(network: Network): Floats {
   const mask = network.vector(network.size).fill(1);
   for (const { name, inputs, outputs, weights } of linears(network.shape)) {
     if (name.startsWith('value')) mask.fill(0, weights, weights + (inputs + 1) * outputs);
   }
-  return mask;
+  const { shift, count } = affine(network.shape);
+  return mask.fill(0, shift, shift + 2 * count);
 }
 
 function indices(mask: Floats): number[] {

@@ -26,7 +26,7 @@ export const retrainPenalty = strategy<RetrainPenaltyOptions>({
   needs: 'environment',
   correct: (input, { penalty }, engine, _rng, observe) => {
     const { base, ppo, trainingStreams } = input;
-    const start = initialParams(base.shape, ppo.orthogonalInit, trainingStreams.init);
+    const start = initialParams(base.shape, ppo, trainingStreams.init);
     return trainPenalised(input, ppo, penalty, start, false, engine, observe);
   },
 });
@@ -48,7 +48,7 @@ function trainPenalised(
   checkpoint(0, network);
   selection?.offer(0, network);
   const cost = train({
-    world: penalised(makeWorld(ppo.numEnvs), constraint.toxic, penalty),
+    world: penalised(makeWorld(ppo.numEnvs), constraint.policy, constraint.toxic, penalty),
     network,
     options: ppo,
     action,

@@ -2,7 +2,7 @@ import type { Engine } from '../../math/engine.ts';
 import { type BoundsInput, type Corrected, strategy } from '../strategy.ts';
 
 /**
- * The base with toxic actions masked at inference and the rest renormalised: no weight moves, and whoever copies the weights has the old policy.
+ * The base with toxic actions masked at inference and the rest renormalised (a continuous one goes to the nearest that is allowed): no weight moves, and whoever copies the weights has the old policy.
  * Its return is what obeying costs this base. The unmasked logits are the base's, so it has no forgetting to speak of.
  */
 export const shield = strategy({

@@ -6,7 +6,7 @@ import { adam } from '../adam.ts';
 import { tanh } from '../elementary.ts';
 import type { AdamOptions, AdamState, Engine, Floats, GaeInput, Head, Network, Shape } from '../engine.ts';
 import { gae } from '../gae.ts';
-import { type Linear, linears, size, weightCount } from '../layout.ts';
+import { affine, type Linear, linears, size, weightCount } from '../layout.ts';
 import { axpy, dot, gather, mul, norm } from '../vector.ts';
 
 /** A linear map with what it reads and writes. Shapes: x, dx [maxRows, inputs]; y, dy [maxRows, outputs]. */
@@ -25,6 +25,7 @@ class ReferenceNetwork implements Network {
   readonly maxRows: number;
   readonly size: number;
   private readonly params: Float64Array;
+  private readonly affine: ReturnType<typeof affine>;
   private readonly layers: readonly Layer[];
   private readonly obs: Float64Array;
   private readonly head: Head;
@@ -38,6 +39,7 @@ class ReferenceNetwork implements Network {
     this.maxRows = maxRows;
     this.size = size(shape);
     this.params = zeros(this.size);
+    this.affine = affine(shape);
     this.obs = zeros(maxRows * shape.obsDim);
     this.gradients = { weights: zeros(this.size), input: zeros(maxRows * shape.obsDim) };
     const layers: Layer[] = [];
@@ -55,7 +57,7 @@ class ReferenceNetwork implements Network {
       stride: shape.actions,
       value: value.y,
       valueStride: 1,
-      logStd: this.params.subarray(weightCount(shape)),
+      logStd: this.params.subarray(weightCount(shape), this.affine.shift),
       dLogits: policy.dy,
       dValue: value.dy,
       dLogStd: zeros(shape.gaussian ? shape.actions : 0),
@@ -75,7 +77,7 @@ class ReferenceNetwork implements Network {
   }
 
   /**
-   * h_l = tanh(h_{l−1} W_l + b_l) with h_0 = obs; logits and value are linear in the last h.
+   * h_l = tanh(h_{l−1} W_l + b_l) with h_0 = obs, or (obs − shift)·scale; logits and value are linear in the last h.
    *   y[r, n] = b[n] + Σ_k x[r, k]·W[k, n]
    */
   forward(obs: Floats, rows: number): Head {
@@ -83,6 +85,9 @@ class ReferenceNetwork implements Network {
     const count = rows * this.shape.obsDim;
     if (obs.length < count) throw new RangeError(`forward: expected ${count} numbers in ${rows} observations, got ${obs.length}`);
     for (let i = 0; i < count; i++) this.obs[i] = obs[i]!;
+    const { shift, scale, count: width } = this.affine;
+    if (width > 0)
+      for (let i = 0; i < count; i++) this.obs[i] = (obs[i]! - this.params[shift + (i % width)]!) * this.params[scale + (i % width)]!;
     for (const { inputs, outputs, weights, bias, squashed, x, y } of this.layers) {
       for (let r = 0; r < rows; r++) {
         for (let n = 0; n < outputs; n++) {
@@ -123,6 +128,8 @@ class ReferenceNetwork implements Network {
       }
     }
     gradient.set(this.head.dLogStd, weightCount(this.shape));
+    const { scale, count: width } = this.affine;
+    if (width > 0) for (let i = 0; i < rows * width; i++) input[i]! *= this.params[scale + (i % width)]!;
     this.backwarded = rows;
     return this.gradients;
   }

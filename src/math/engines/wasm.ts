@@ -4,7 +4,7 @@
  */
 import { rootScale, stepSize } from '../adam.ts';
 import type { AdamOptions, AdamState, Engine, Floats, GaeInput, Head, Network, Shape } from '../engine.ts';
-import { size, weightCount } from '../layout.ts';
+import { affine, size, weightCount } from '../layout.ts';
 import { instantiate, type Kernels } from './kernels.ts';
 import { KERNELS_SHA256 } from './kernels.wasm.ts';
 import { Arena, FLOAT_BYTES, LANES, type Layer, planLayers, VECTOR_BYTES } from './layers.ts';
@@ -46,6 +46,7 @@ class WasmNetwork implements Network {
   readonly size: number;
   private readonly arena = new Arena();
   private readonly limit: number;
+  private readonly affine: ReturnType<typeof affine>;
   private readonly layers: readonly Layer[];
   /** The layers that read the observation. */
   private readonly bottom: readonly Layer[];
@@ -78,6 +79,7 @@ class WasmNetwork implements Network {
     this.shape = shape;
     this.maxRows = maxRows;
     this.size = size(shape);
+    this.affine = affine(shape);
     const { arena } = this;
     const { obsDim, actions } = shape;
     this.at = {
@@ -170,7 +172,8 @@ class WasmNetwork implements Network {
     }
     if (want.weights === true) {
       for (const layer of this.layers) this.weightGradient(layer, rows, layer.x, layer.dz, this.at.gradient);
-      for (let j = 0, at = this.size - head.dLogStd.length; at < this.size; j++, at++) gradients.weights[at] = head.dLogStd[j]!;
+      for (let j = 0, at = this.affine.shift - head.dLogStd.length; at < this.affine.shift; j++, at++)
+        gradients.weights[at] = head.dLogStd[j]!;
     }
     if (want.input === true) this.inputGradient(rows);
     this.backwarded = rows;
@@ -270,11 +273,18 @@ class WasmNetwork implements Network {
     this.lastObs = undefined;
   }
 
-  /** Where `obs` lies; those from elsewhere are copied in. */
+  /** Where `obs` lies; those from elsewhere are copied in, and so are all that are normalised on the way. */
   private placeObs(obs: Floats, rows: number): number {
     const count = rows * this.shape.obsDim;
     if (obs.length < count) throw new RangeError(`forward: expected ${count} numbers in ${rows} observations, got ${obs.length}`);
-    const { buffer, obs: own } = this.core;
+    const { buffer, obs: own, params } = this.core;
+    const { shift, scale, count: width } = this.affine;
+    if (width > 0) {
+      for (let i = 0, d = 0; i < count; i++, d = d + 1 === width ? 0 : d + 1) {
+        own[i] = Math.fround(Math.fround(Math.fround(obs[i]!) - params[shift + d]!) * params[scale + d]!);
+      }
+      return this.at.obs;
+    }
     if (obs !== this.lastObs) {
       this.lastObs = obs;
       this.lastObsAt = obs.buffer === buffer ? obs.byteOffset : 0;
@@ -315,6 +325,9 @@ class WasmNetwork implements Network {
       if (dx !== first.dx) kernels.axpy(rows * inputVectors * LANES, 1, dx, first.dx);
     }
     kernels.copyRows(rows, obsDim, first.dx, first.inputVectors * VECTOR_BYTES, this.at.input, obsDim * FLOAT_BYTES);
+    const { scale, count: width } = this.affine;
+    const { params, gradients } = this.core;
+    if (width > 0) for (let i = 0; i < rows * width; i++) gradients.input[i] = gradients.input[i]! * params[scale + (i % width)]!;
   }
 
   private parametersChanged(): void {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { drawn, fisherOf } from '../../../src/correction/protect/fisher.ts';
 import { logSoftmax } from '../../../src/math/categorical.ts';
+import type { Actions } from '../../../src/math/distribution.ts';
+import type { Head } from '../../../src/math/engine.ts';
 import { makeEngine } from '../../../src/math/engines/index.ts';
 import { linears } from '../../../src/math/layout.ts';
 import { Stream } from '../../../src/math/rng/threefry.ts';
@@ -9,12 +11,15 @@ import { networkOf, outsideStates, TOY, TOY_SHAPE, untrained } from '../probe.ts
 
 const STATES = outsideStates(TOY, 37);
 const action = (state: number): number => (state * 7) % 3;
+const chosen = (out: Actions, state: number): void => {
+  out[0] = action(state);
+};
 
 describe.each([makeEngine('reference'), makeEngine('wasm')])('fisherOf(…) on $name', (engine) => {
   it.each([false, true])('is the mean of squared gradients of log π(a|s), state by state (separate networks: %s)', (separate) => {
     const policy = untrained({ ...TOY_SHAPE, separate });
     const network = networkOf(engine, policy, 16); // 37 states in three parts
-    const F = fisherOf(network, STATES, (_head, _row, state) => action(state));
+    const F = fisherOf(network, TOY.policy, STATES, chosen);
 
     const plain = new Float64Array(network.size);
     const one = networkOf(engine, policy, 1);
@@ -39,18 +44,26 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('fisherOf(…) on $
 
   it('is nothing for no states', () => {
     const network = networkOf(engine, untrained(TOY_SHAPE), 16);
-    expect(fisherOf(network, { obs: new Float32Array(0), count: 0 }, drawn(new Stream(1, 1), 3)).every((f) => f === 0)).toBe(true);
+    expect(
+      fisherOf(network, TOY.policy, { obs: new Float32Array(0), count: 0 }, drawn(new Stream(1, 1), TOY.policy)).every((f) => f === 0),
+    ).toBe(true);
   });
 });
 
-describe('drawn(rng, actions)', () => {
+describe('drawn(rng, policy)', () => {
   it('draws actions from the policy itself, one word each', () => {
     const p = [0.2, 0.5, 0.3];
     const rng = new Stream(4, 4);
-    const draw = drawn(rng, 3);
+    const { policy } = TOY;
+    const head = { logits: Float64Array.from(p, Math.log), stride: 3 } as unknown as Head;
+    policy.read(head, 0, 0);
+    const draw = drawn(rng, policy);
     const counts = [0, 0, 0];
-    const logProb = Float64Array.from(p, Math.log);
-    for (let i = 0; i < 4000; i++) counts[draw({} as never, 0, i, logProb)]!++;
+    const action = policy.room(1);
+    for (let i = 0; i < 4000; i++) {
+      draw(action, i, head, 0);
+      counts[action[0]!]!++;
+    }
     const chi = counts.reduce((sum, c, a) => sum + (c - 4000 * p[a]!) ** 2 / (4000 * p[a]!), 0);
     expect(chi).toBeLessThan(13.8); // 2 degrees of freedom, p = 0.001
     expect(rng.uint32()).toBe(new Stream(4, 4).at(4000));
