@@ -6,6 +6,9 @@ const fraction = z.number().min(0).max(1);
 const later = <T extends z.ZodType>(schema: T, off: z.output<T>) =>
   schema.optional().transform((value): z.output<T> | undefined => (value === off ? undefined : value));
 
+/** What a resolved spec means that does not name them. */
+export const LATER_DEFAULTS = { normObs: false, normReward: false, logStdInit: 0 } as const;
+
 /**
  * Proximal policy optimisation, CleanRL's names in camelCase. Defaults are Stable-Baselines3's, but for the paper's shared trunk;
  * its value coefficient 0.5 multiplies the squared error and ours half of it, hence 1.
@@ -35,11 +38,13 @@ export const ppoSchema = z
     orthogonalInit: z.boolean().default(true).describe('gains √2, policy head 0.01, value head 1; otherwise uniform ±1/√fan-in'),
     hidden: z.array(z.int().positive()).min(1).default([64, 64]),
     separate: z.boolean().default(false).describe('policy and value have hidden layers of their own'),
-    normObs: later(z.boolean(), false).describe(
+    normObs: later(z.boolean(), LATER_DEFAULTS.normObs).describe(
       'observations by their running mean and std, frozen with the policy as its first layer; default false',
     ),
-    normReward: later(z.boolean(), false).describe('rewards by the running std of the discounted return, in training only; default false'),
-    logStdInit: later(z.number(), 0).describe('initial log standard deviation of a continuous policy; default 0'),
+    normReward: later(z.boolean(), LATER_DEFAULTS.normReward).describe(
+      'rewards by the running std of the discounted return, in training only; default false',
+    ),
+    logStdInit: later(z.number(), LATER_DEFAULTS.logStdInit).describe('initial log standard deviation of a continuous policy; default 0'),
   })
   .refine((o) => (o.numEnvs * o.numSteps) % o.numMinibatches === 0, {
     path: ['numMinibatches'],
@@ -47,5 +52,5 @@ export const ppoSchema = z
   });
 
 type Resolved = z.output<typeof ppoSchema>;
-type Later = 'normObs' | 'normReward' | 'logStdInit';
+type Later = keyof typeof LATER_DEFAULTS;
 export type PpoOptions = Omit<Resolved, Later> & { readonly [option in Later]?: Resolved[option] };

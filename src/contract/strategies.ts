@@ -177,6 +177,8 @@ export interface Preset {
   /** The keys of `options`: what this strategy reads. */
   readonly reads: readonly string[];
   readonly describe: string;
+  /** Defaults that differ where actions are continuous. */
+  readonly continuous: Readonly<Record<string, Json>>;
   /** Draws random numbers, so that correction seeds differ. */
   readonly draws: boolean;
   /** Acts under a mask of toxic actions: what its unmasked logits have forgotten is no number. */
@@ -188,12 +190,21 @@ const preset = (needs: Needs, options: z.ZodObject, describe: string, { draws = 
   options,
   reads: Object.keys(options.shape),
   describe,
+  continuous: {},
   draws,
   masked,
 });
 
+/** A Gaussian pushed off T has nothing that stops it beyond: its target is the base cut off at T, and the margin makes that less than 1 %. */
+const nearestOff = { renormalised: 1, margin: 3 };
+
 /** A composition that sees `needs`, with some defaults of its own. */
-function composed(needs: 'bounds' | 'states', describe: string, defaults: Readonly<Record<string, Json>> = {}): Preset {
+function composed(
+  needs: 'bounds' | 'states',
+  describe: string,
+  defaults: Readonly<Record<string, Json>> = {},
+  continuous: Readonly<Record<string, Json>> = 'forget' in defaults ? {} : { forget: nearestOff },
+): Preset {
   const shape: Readonly<Record<string, z.ZodType>> = needs === 'states' ? statesShape : boundsShape;
   const own = withDefaults(shape, defaults);
   const options = consistent(z.strictObject(own) as z.ZodType<Record<string, unknown>>);
@@ -202,6 +213,7 @@ function composed(needs: 'bounds' | 'states', describe: string, defaults: Readon
     options: needs === 'states' ? notAbove(options, 'uniformRetain', 'retainBatch') : options,
     reads: Object.keys(own),
     describe,
+    continuous,
     draws: true,
     masked: false,
   };

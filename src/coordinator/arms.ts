@@ -2,7 +2,7 @@ import { environment } from '../contract/environments.ts';
 import { type EvaluateOptions, evaluateSchema } from '../contract/evaluate.ts';
 import { canonicalJson, type Json } from '../contract/ids.ts';
 import { type Section, splitName } from '../contract/parameters.ts';
-import { type PpoOptions, ppoSchema } from '../contract/ppo.ts';
+import { LATER_DEFAULTS, type PpoOptions, ppoSchema } from '../contract/ppo.ts';
 import { type Judged, judge, type Path, type Problem, printGot, printValue, suggest } from '../contract/problems.ts';
 import { type Rule, SCENARIO_NAMES, SCENARIOS } from '../contract/scenarios.ts';
 import { MAX_TRIALS } from '../contract/seeds.ts';
@@ -115,8 +115,11 @@ function settingOf(sweep: Sweep, { scenario, strategy, written }: Draft, name: s
   const there = written.get(name);
   if (there) return there.value;
   const [section, key = ''] = splitName(name) ?? [];
-  if (section !== 'correct') return (section === 'ppo' ? sweep.ppo : sweep.evaluate)[key as never] as Json | undefined;
-  return strategyPreset(strategy).reads.includes(key) ? (sweep.correct[key] ?? defaultsOf(strategy)[key]) : undefined;
+  if (section === 'ppo') return (sweep.ppo[key as never] ?? LATER_DEFAULTS[key as never]) as Json | undefined;
+  if (section === 'evaluate') return sweep.evaluate[key as never] as Json | undefined;
+  const preset = strategyPreset(strategy);
+  if (!preset.reads.includes(key)) return undefined;
+  return sweep.correct[key] ?? ownDefaults(sweep, preset, scenario)[key] ?? defaultsOf(strategy)[key];
 }
 
 /** A list means any of its values; where the parameter is itself a list, also that list. */
@@ -262,6 +265,11 @@ const resolveBuiltIn = memo((name: string): Pick<Arm, 'environment' | 'options' 
   return { environment: world.id, options: world.options.parse({}) as Readonly<Record<string, Json>>, rules: [] };
 });
 
+/** The defaults that a preset has in the world of this scenario, beside those of its schema. */
+function ownDefaults(sweep: Sweep, preset: Preset, scenario: string): Readonly<Record<string, Json>> {
+  return environment(resolveScenario(sweep, scenario).environment).actionBounds === null ? {} : preset.continuous;
+}
+
 type Options = Parameters<typeof judge>[0];
 
 const valuesOf = (written: ReadonlyMap<string, Written>): Record<string, Json> =>
@@ -307,6 +315,8 @@ function resolver(sweep: Sweep): (draft: Draft) => { readonly arm: Arm } | { rea
     for (const [key, value] of Object.entries(own[name]))
       if (reads(preset, `${name}.${key}`)) written.set(key, { value, path: [name, key] });
     for (const [dotted, there] of draft.written) if (dotted.startsWith(`${name}.`)) written.set(dotted.slice(name.length + 1), there);
+    const missing = name === 'correct' ? Object.entries(ownDefaults(sweep, preset, draft.scenario)) : [];
+    for (const [key, value] of missing) if (!written.has(key)) written.set(key, { value, path: [name] });
     const key = `${name} ${name === 'correct' ? draft.strategy : ''} ${JSON.stringify([...written])}`;
     const judged = (cache.get(key) as Judged<ReturnType<S['parse']>> | undefined) ?? resolve(schema, name, written);
     cache.set(key, judged);

@@ -1,7 +1,7 @@
 import { ConfigError } from '../contract/errors.ts';
 import { evaluateSchema } from '../contract/evaluate.ts';
 import { canonicalJson, type Json } from '../contract/ids.ts';
-import { ppoSchema } from '../contract/ppo.ts';
+import { LATER_DEFAULTS, ppoSchema } from '../contract/ppo.ts';
 import { nearest, suggest } from '../contract/problems.ts';
 import type { TrialSpec } from '../contract/spec.ts';
 import { STRATEGIES } from '../contract/strategies.ts';
@@ -39,7 +39,7 @@ const STATES = ['ok', 'failed', 'missing'];
 
 const SECTIONS: Readonly<Record<string, { readonly keys: readonly string[]; of(spec: TrialSpec): object }>> = {
   correct: { keys: [...new Set(Object.values(STRATEGIES).flatMap((preset) => preset.reads))], of: (spec) => spec.correct },
-  ppo: { keys: Object.keys(ppoSchema.shape), of: (spec) => spec.base.ppo },
+  ppo: { keys: Object.keys(ppoSchema.shape), of: (spec) => ({ ...LATER_DEFAULTS, ...spec.base.ppo }) },
   evaluate: { keys: Object.keys(evaluateSchema.shape), of: (spec) => spec.evaluate },
 };
 

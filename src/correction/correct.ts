@@ -8,7 +8,7 @@
  * Which of these a preset does, and how much, is data: contract/strategies.ts.
  * Source: the three phases of Takács & Gulyás 2025; the pieces name theirs.
  */
-import { DivergedError } from '../contract/errors.ts';
+import { DivergedError, RefusedError } from '../contract/errors.ts';
 import type { Observe } from '../contract/observe.ts';
 import type { Overrun } from '../contract/rows.ts';
 import type { BoundsOptions, StatesOptions } from '../contract/strategies.ts';
@@ -113,6 +113,10 @@ function makeStep(network: Network, teacher: Network, constraint: Constraint, re
   const { policy, obsDim } = constraint;
   const { actions } = policy;
   const { forgetBatch, retainBatch } = options;
+  if (policy.continuous && options.pairs === 'any')
+    throw new RefusedError(
+      'pairs: expected violating pairs, got any; outside the region a continuous action belongs to no set that could be forgotten',
+    );
   const objectives = weightedSum(options.forget, options, policy.continuous);
   const protection = makeProtection(network, options, {
     retain: () => fisherOf(network, policy, recorded?.retain ?? uniform(constraint, rng, options.retainStates), drawn(rng, policy)),
