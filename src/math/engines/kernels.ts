@@ -1,3 +1,4 @@
+import { decodeBase64 } from '../base64.ts';
 import { KERNELS_WASM } from './kernels.wasm.ts';
 
 /** The exports of ../assembly/kernels.ts, where they are described. Arguments are counts, byte addresses, steps in bytes, scalars. */
@@ -26,28 +27,7 @@ let compiled: WebAssembly.Module | undefined;
 
 /** A fresh instance over `memory`; the module is compiled once per process. */
 export function instantiate(memory: WebAssembly.Memory): Kernels {
-  compiled ??= new WebAssembly.Module(kernelBytes());
+  compiled ??= new WebAssembly.Module(decodeBase64(KERNELS_WASM));
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory } });
   return { ...exports } as unknown as Kernels; // a copy: calls through the exports object itself are slow look-ups
-}
-
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/**
- * The compiled kernels, as the build embeds them: a pure folder reads no file.
- * Decodes base64 by hand, because `atob` and `Buffer` may use AVX-512 and leave its registers dirty, after which every kernel of
- * the thread ran 15 % slower (measured on a Cascade Lake, until some other code cleared them).
- */
-export function kernelBytes(): Uint8Array<ArrayBuffer> {
-  const digits = KERNELS_WASM.replace(/=+$/, '');
-  const bytes = new Uint8Array(Math.floor((digits.length * 6) / 8));
-  for (let i = 0, at = 0, held = 0, bits = 0; i < digits.length; i++) {
-    held = (held << 6) | DIGITS.indexOf(digits.charAt(i));
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes[at++] = held >> bits;
-    held &= (1 << bits) - 1;
-  }
-  return bytes;
 }
