@@ -15,8 +15,8 @@ const OBS_DIM = 2;
 
 const GRAVITY = 0.0025; // per step², the pull of a slope of 1
 const MAX_SPEED = 0.07; // per step
-const MIN_POSITION = -1.2;
-const MAX_POSITION = 0.6;
+export const MIN_POSITION = -1.2;
+export const MAX_POSITION = 0.6;
 
 /**
  * What both cars share: a state of position and velocity, and its reset: the position is drawn, the velocity 0.
@@ -67,7 +67,7 @@ abstract class MountainCars extends Worlds {
 }
 
 const FORCE = 0.001; // per step²
-const GOAL = 0.5;
+export const GOAL = 0.5;
 
 /**
  * MountainCar-v0 as Gymnasium 1.4.0 computes it, in float64; float32 only in the returned observation.
@@ -103,7 +103,7 @@ class MountainCar extends MountainCars {
 }
 
 const POWER = 0.0015; // per step²
-const CONTINUOUS_GOAL = 0.45;
+export const CONTINUOUS_GOAL = 0.45;
 const GOAL_REWARD = 100;
 const EFFORT = 0.1;
 
