@@ -2,6 +2,7 @@
 import { exportCommand } from './export.ts';
 import { main, withExamples } from './main.ts';
 import { planCommand } from './plan.ts';
+import { priceCommand } from './price.ts';
 import { rerunCommand } from './rerun.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
@@ -35,6 +36,10 @@ await main(process.argv.slice(2), [
   withExamples(whyCommand, {
     'why results/quick 3fk2': 'a trial of a results folder, by the beginning of its id',
     'why sweeps/quick.yaml strategy=tsf,seed=3 correct.steps=1000': 'which field would make it new',
+  }),
+  withExamples(priceCommand, {
+    'price mountaincar/pump-left': 'by dynamic programming',
+    'price lunarlander/descent seeds=5': 'by training with and without the mask',
   }),
   withExamples(schemaCommand, { 'schema > sweep.schema.json': 'for an editor that completes and checks YAML' }),
 ]);

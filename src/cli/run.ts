@@ -6,7 +6,7 @@ import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
 import { expand } from '../coordinator/expand.ts';
 import type { Frozen } from '../coordinator/freeze.ts';
-import { loadSweep } from '../coordinator/load.ts';
+import { type Loaded, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
@@ -38,18 +38,31 @@ export function threadCount(threads: number): number {
   throw new ConfigError(`--threads: expected a whole number from 1 on, got ${threads}`);
 }
 
-/** Coordinator, bus, agent and executor on this machine: the same path that many machines take. */
-async function run(args: RunArguments, { threadModule }: Injected): Promise<void> {
-  const slots = threadCount(args.threads);
-  const { sweep, text } = loadSweep(args.file, args.overrides);
+/** How one sweep is computed here. */
+export interface Compute {
+  readonly loaded: Pick<Loaded, 'sweep' | 'text'>;
+  readonly folder: string;
+  readonly slots: number;
+  readonly extend: boolean;
+  readonly recompute: boolean;
+  readonly quiet: boolean;
+}
+
+/**
+ * Coordinator, bus, agent and executor on this machine: the same path that many machines take.
+ * Returns whether every trial has a row without a failure; null when it was interrupted, and the exit code is set.
+ */
+export async function compute(
+  { loaded, folder, slots, extend, recompute, quiet }: Compute,
+  { threadModule }: Injected = {},
+): Promise<boolean | null> {
+  const { sweep, text } = loaded;
   const trials = expand(sweep);
   const code = numerics(makeEngine(sweep.engine).version);
-  const folder = join(args.results, sweep.name);
   let say = (message: string): void => void process.stderr.write(`${message}\n`);
   const warn = (message: string): void => say(message);
 
   const frozen: Frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };
-  const { extend, recompute } = args;
   const store = await Store.open(folder, frozen, { extend, recompute, warn });
   const bus = new LocalBus(store.files);
   const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
@@ -59,7 +72,7 @@ async function run(args: RunArguments, { threadModule }: Injected): Promise<void
   const onRow = (result: JobResult): void => progress.row(result);
   const schedule = new Schedule({ trials, store, bus, window: slots + 1, numerics: code.all, limits, warn, onRow });
   const threads = () => ({ busy: pool.busy, done: pool.progress });
-  const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots, threads, quiet: args.quiet });
+  const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots, threads, quiet });
   say = (message) => progress.note(message);
 
   const interrupt = onInterrupt({
@@ -88,11 +101,20 @@ async function run(args: RunArguments, { threadModule }: Injected): Promise<void
   if (!schedule.complete && interrupt.signal !== null) {
     say(`interrupted; the same command goes on from here`);
     process.exitCode = EXIT[interrupt.signal];
-    return;
+    return null;
   }
+  return schedule.complete && schedule.tally.failed.trial === 0;
+}
+
+async function run(args: RunArguments, injected: Injected): Promise<void> {
+  const slots = threadCount(args.threads);
+  const loaded = loadSweep(args.file, args.overrides);
+  const folder = join(args.results, loaded.sweep.name);
+  const complete = await compute({ loaded, folder, slots, extend: args.extend, recompute: args.recompute, quiet: args.quiet }, injected);
+  if (complete === null) return;
   const { writeTables } = await import('../report/tables.ts'); // late: a table library of 0.2 s that most of a run has no use for
   process.stdout.write(await writeTables(folder));
-  process.exitCode = schedule.complete && schedule.tally.failed.trial === 0 ? EXIT.complete : EXIT.incomplete;
+  process.exitCode = complete ? EXIT.complete : EXIT.incomplete;
 }
 
 /** Waits for all of them; when one fails, `abandon` ends the others, and the first error is thrown. */

@@ -131,9 +131,11 @@ function matches(sweep: Sweep, arm: Draft, condition: Assignment): boolean {
   });
 }
 
+export const NO_MATCH = 'an arm that matches';
+
 /** Which condition no arm meets, and what there is; or that they are never met together. */
 function matchesNothing(sweep: Sweep, arms: readonly Draft[], condition: Assignment, path: Path): Problem {
-  const problem = { path, at: 'value', expected: 'an arm that matches', got: `none with ${printGot(condition)}` } as const;
+  const problem = { path, at: 'value', expected: NO_MATCH, got: `none with ${printGot(condition)}` } as const;
   for (const [name, wanted] of Object.entries(condition)) {
     if (arms.some((arm) => matches(sweep, arm, { [name]: wanted }))) continue;
     const values = unique(

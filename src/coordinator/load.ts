@@ -22,7 +22,7 @@ import { ConfigError } from '../contract/errors.ts';
 import { splitName } from '../contract/parameters.ts';
 import { nearest, type Path, type Problem, printGot, printProblem } from '../contract/problems.ts';
 import { parseSweep, type Sweep, salvage } from '../contract/sweep.ts';
-import { resolveArms } from './arms.ts';
+import { NO_MATCH, resolveArms } from './arms.ts';
 
 export interface Loaded {
   readonly sweep: Sweep;
@@ -247,6 +247,26 @@ function judgeDocument(data: unknown): { sweep: Sweep } | { problems: readonly P
   return { problems: [...parsed.problems, ...(rest ? resolveArms(rest.sweep).problems.filter(sound) : [])] };
 }
 
+/**
+ * A sound file whose axes an override has narrowed, `scenario=cartpole/angle`: what it says of the arms that are no longer there
+ * (entries of `when` and `exclude` that match nothing any more) goes with them.
+ */
+function judgeNarrowed(document: Document, overridden: ReadonlySet<Path[number] | undefined>): ReturnType<typeof judgeDocument> {
+  const judged = judgeDocument(document.toJS());
+  if ('sweep' in judged) return judged;
+  const lists = ['when', 'exclude'].filter((list) => !overridden.has(list));
+  const idle = judged.problems.filter(({ path: [list], expected }) => lists.includes(String(list)) && expected === NO_MATCH);
+  if (idle.length === 0) return judged;
+  const entries = new Set(idle.map(({ path: [list, i] }) => `${list} ${i}`));
+  for (const list of lists) {
+    const node = document.get(list);
+    if (!isSeq(node)) continue;
+    for (let i = node.items.length - 1; i >= 0; i--) if (entries.has(`${list} ${i}`)) node.delete(i);
+    if (node.items.length === 0) document.delete(list);
+  }
+  return judgeDocument(document.toJS());
+}
+
 /** The text of a sweep file, with overrides, as `loadSweep` reads it. Throws ConfigError with all problems, a line each. */
 export function parseSweepText(text: string, file: string, overrides: readonly string[] = []): Loaded {
   const lineCounter = new LineCounter();
@@ -268,6 +288,8 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
   }
   if (early.length > 0) fail(early);
 
+  const written: unknown = overrides.length > 0 ? document.toJS() : undefined;
+  const asWritten = (): boolean => 'sweep' in judgeDocument(written);
   const marks = new Map<unknown, number>();
   const seen = new Set<string>();
   const blocked = given.flatMap((override, i): Complaint[] => {
@@ -281,7 +303,10 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
   });
   if (blocked.length > 0) fail(blocked);
 
-  const judged = judgeDocument(document.toJS());
+  const judged =
+    overrides.length > 0 && asWritten()
+      ? judgeNarrowed(document, new Set(given.map((o) => ('path' in o ? o.path[0] : undefined))))
+      : judgeDocument(document.toJS());
   if ('sweep' in judged) {
     return {
       sweep: judged.sweep,

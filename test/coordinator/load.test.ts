@@ -77,7 +77,7 @@ describe('parseSweepText refuses', () => {
     [
       'a misspelt scenario',
       change('angle]', 'angel]'),
-      'a.yaml:6:14 axes.scenario[0]: expected cartpole/angle or CartPole-v1, got "cartpole/angel"; did you mean cartpole/angle?',
+      'a.yaml:6:14 axes.scenario[0]: expected one of cartpole/angle, lunarlander/descent, lunarlander-continuous/descent, mountaincar/pump-left, mountaincar-continuous/pump, CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, LunarLander-v3, LunarLanderContinuous-v3, got "cartpole/angel"; did you mean cartpole/angle?',
     ],
     ['no list', change('[none, tsf]', 'tsf'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of ${NAMES}, got "tsf"; write [tsf]`],
     ['an empty grid', change('[none, tsf]', '[]'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of ${NAMES}, got []`],
@@ -392,6 +392,27 @@ correct:
 `);
   });
 
+  it('parseSweepText(…, an override that narrows an axis) drops what the file says of arms that are gone, and nothing else', () => {
+    const file = `version: 1
+name: x
+seeds: 1
+axes:
+  scenario: [cartpole/angle, mountaincar/pump-left]
+  strategy: [none, tsf]
+exclude:
+  - { scenario: mountaincar/pump-left, strategy: none }
+when:
+  - { if: { scenario: cartpole/angle }, set: { ppo.gamma: 0.9 } }
+  - { if: { scenario: mountaincar/pump-left }, set: { ppo.gamma: 0.8 } }
+`;
+    const loaded = parseSweepText(file, 'a.yaml', ['scenario=cartpole/angle']);
+    expect(loaded.sweep.when.map((entry) => entry.if)).toEqual([{ scenario: 'cartpole/angle' }]);
+    expect(loaded.sweep.exclude).toEqual([]);
+    expect(parseSweepText(loaded.text, 'b.yaml').sweep).toEqual(loaded.sweep);
+    const typo = file.replace('if: { scenario: mountaincar/pump-left }', 'if: { ppo.numEnvs: 77 }');
+    expect(refusal(typo, ['scenario=cartpole/angle']).join('\n')).toMatch(/when\[1\]\.if\.ppo\.numEnvs: expected an arm that matches/);
+  });
+
   it('parseSweepText(its own text) is the same sweep without the overrides', () => {
     const key = fc.constantFrom(
       'zip',
@@ -488,7 +509,7 @@ correct:
     ],
     [
       ['scenarios.edge.rules=[]'],
-      'override "scenarios.edge.rules=[]" scenarios.edge.environment: expected an environment, got nothing; known: CartPole-v1',
+      'override "scenarios.edge.rules=[]" scenarios.edge.environment: expected an environment, got nothing; known: CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, LunarLander-v3, LunarLanderContinuous-v3',
     ],
     [
       [`x=${'['.repeat(100_000)}`],
