@@ -68,6 +68,9 @@ class LunarLander extends Worlds {
   /** [n, EPISODE]. */
   readonly #episodes: Float64Array;
 
+  /** Scratch: heights as drawn. */
+  readonly #raw = new Float64Array(CHUNKS + 1);
+
   constructor(id: string, options: LunarLanderOptions, n: number, run: RunOptions) {
     const continuous = id === 'LunarLanderContinuous-v3';
     const size = { obsDim: OBS_DIM, actions: continuous ? 2 : 4, continuous, maxSteps: MAX_STEPS, sceneSize: CHUNKS, frameSize: 11 };
@@ -95,7 +98,7 @@ class LunarLander extends Worlds {
     const record = this.#records[i]!;
     const rng = this.rng[i]!;
     const { gravity, enableWind } = this.#options;
-    const raw = new Float64Array(CHUNKS + 1);
+    const raw = this.#raw;
     for (let k = 0; k <= CHUNKS; k++) raw[k] = rng.uniform(0, HEIGHT / 2);
     raw.fill(HELIPAD_Y, 3, 8);
     for (let k = 0; k < CHUNKS; k++) floats[record + HEIGHTS + k] = 0.33 * (raw[k === 0 ? CHUNKS : k - 1]! + raw[k]! + raw[k + 1]!);

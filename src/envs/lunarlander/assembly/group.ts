@@ -14,7 +14,7 @@ export const OF_ROTATION: usize = 32;
 
 /** A joint's vectors. */
 export const JOINT_BLOCKS: usize = 384;
-export const OF_JOINT: usize = 352;
+export const OF_JOINT: usize = 384;
 export const RA_X: usize = 0;
 export const RA_Y: usize = 16;
 export const RB_X: usize = 32;
@@ -39,10 +39,18 @@ export const MOTOR_IMPULSE: usize = 272;
 export const AT_LIMIT: usize = 288;
 /** All ones where the joint is between its limits. */
 export const FREE: usize = 304;
+/** The sign bit where it is at the upper limit. */
+export const MIRROR: usize = 320;
+/** Relative velocity in the joint, then the impulse against it. */
+export const SLIP_X: usize = 336;
+export const SLIP_Y: usize = 352;
+export const SLIP_Z: usize = 368;
 
 /** How many contact constraints there are of leg 2, of the lander, of leg 1: in this order they are solved. i32. */
 export const SLOT_COUNTS: usize = JOINT_BLOCKS + 2 * OF_JOINT;
-export const SLOTS: usize = SLOT_COUNTS + 16;
+/** i32: the worlds' records. */
+export const WORLDS: usize = SLOT_COUNTS + 16;
+export const SLOTS: usize = WORLDS + 16;
 
 /** A contact constraint of one body with up to two points; a lane without one has zeros, which change nothing. */
 export const NORMAL_X: usize = 0;

@@ -1,7 +1,7 @@
 import { sincos, sines, cosines } from './angles';
 import {
-  FREE, IMPULSE_X, IMPULSE_Y, IMPULSE_Z, INV2, INV3, K11, K12, K13, K22, K23, MINOR1, MINOR2, MINOR3, MOTOR_IMPULSE, RA_X, RA_Y,
-  RB_X, RB_Y, AT_LIMIT, add, all, choose, clamp, mul, neg, put, sub, vec,
+  FREE, IMPULSE_X, IMPULSE_Y, IMPULSE_Z, INV2, INV3, K11, K12, K13, K22, K23, MINOR1, MINOR2, MINOR3, MIRROR, MOTOR_IMPULSE, RA_X, RA_Y,
+  RB_X, RB_Y, SLIP_X, SLIP_Y, SLIP_Z, AT_LIMIT, add, all, choose, clamp, mul, neg, put, sub, vec,
 } from './group';
 import { ANGULAR_SLOP, CENTER_Y, INV_INERTIA, INV_MASS, LEG_INV_INERTIA, LEG_INV_MASS, SLOP, STEP } from './shapes';
 
@@ -67,7 +67,7 @@ export function prepareJoint(
   put(joint, RA_X, rAx); put(joint, RA_Y, rAy); put(joint, RB_X, rBx); put(joint, RB_Y, rBy);
   put(joint, K11, k11); put(joint, K12, k12); put(joint, K22, k22); put(joint, K13, k13); put(joint, K23, k23);
   put(joint, MINOR1, minor1); put(joint, MINOR2, minor2); put(joint, MINOR3, minor3);
-  put(joint, INV3, inverse(add(add(mul(k11, minor1), mul(k12, minor2)), mul(k13, minor3))));
+  put(joint, INV3, neg(inverse(add(add(mul(k11, minor1), mul(k12, minor2)), mul(k13, minor3)))));
   put(joint, INV2, inverse(sub(mul(k11, k22), mul(k12, k12))));
 
   const angle = opening(angleA, angleB, side);
@@ -76,6 +76,7 @@ export function prepareJoint(
   const z = v128.and(vec(joint, IMPULSE_Z), f32x4.eq(now, vec(joint, AT_LIMIT)));
   put(joint, IMPULSE_Z, z);
   put(joint, AT_LIMIT, now);
+  put(joint, MIRROR, v128.and(high, i32x4.splat(0x80000000)));
   put(joint, FREE, v128.not(v128.or(low, high)));
 
   const px = vec(joint, IMPULSE_X), py = vec(joint, IMPULSE_Y), motor = vec(joint, MOTOR_IMPULSE);
@@ -90,30 +91,34 @@ export function prepareJoint(
 /**
  * One iteration over a joint's velocities: the motor, then pin and limit at once by Cramer's rule; where that would pull at the
  * limit, the limit's impulse becomes 0 and the pin is solved alone. Between the limits that is the same with an impulse of 0.
+ * In three parts that pass their results through memory: `drive`, `pin`, `apply`.
  */
 // @ts-ignore: decorator
 @inline
-export function solveJoint(joint: usize, side: f32, a: usize, b: usize): void {
-  const mA = all(INV_MASS), mB = all(LEG_INV_MASS), iA = all(INV_INERTIA), iB = all(LEG_INV_INERTIA);
+export function drive(joint: usize, side: f32, a: usize, b: usize): void {
   const vAx = vec(a, 0), vAy = vec(a, 16), vBx = vec(b, 0), vBy = vec(b, 16);
   let wA = vec(a, 32), wB = vec(b, 32);
-
   const before = vec(joint, MOTOR_IMPULSE);
   const wanted = add(before, mul(all(-MOTOR_MASS), sub(sub(wB, wA), all(side * SPEED))));
   const motor = clamp(wanted, all(-MAX_MOTOR), all(MAX_MOTOR));
-  put(joint, MOTOR_IMPULSE, motor);
   const push = sub(motor, before);
-  wA = sub(wA, mul(iA, push));
-  wB = add(wB, mul(iB, push));
+  wA = sub(wA, mul(all(INV_INERTIA), push));
+  wB = add(wB, mul(all(LEG_INV_INERTIA), push));
+  put(joint, MOTOR_IMPULSE, motor);
+  put(a, 32, wA);
+  put(b, 32, wB);
+  put(joint, SLIP_X, add(sub(sub(vBx, mul(wB, vec(joint, RB_Y))), vAx), mul(wA, vec(joint, RA_Y))));
+  put(joint, SLIP_Y, sub(sub(add(vBy, mul(wB, vec(joint, RB_X))), vAy), mul(wA, vec(joint, RA_X))));
+  put(joint, SLIP_Z, sub(wB, wA));
+}
 
-  const rAx = vec(joint, RA_X), rAy = vec(joint, RA_Y), rBx = vec(joint, RB_X), rBy = vec(joint, RB_Y);
-  const cx = add(sub(sub(vBx, mul(wB, rBy)), vAx), mul(wA, rAy));
-  const cy = sub(sub(add(vBy, mul(wB, rBx)), vAy), mul(wA, rAx));
-  const cz = sub(wB, wA);
-
+// @ts-ignore: decorator
+@inline
+export function pin(joint: usize): void {
+  const cx = vec(joint, SLIP_X), cy = vec(joint, SLIP_Y), cz = vec(joint, SLIP_Z);
   const k11 = vec(joint, K11), k12 = vec(joint, K12), k22 = vec(joint, K22), k13 = vec(joint, K13), k23 = vec(joint, K23);
   const k33 = all(K33);
-  const inv3 = neg(vec(joint, INV3));
+  const inv3 = vec(joint, INV3);
   const x3 = mul(inv3, add(add(mul(cx, vec(joint, MINOR1)), mul(cy, vec(joint, MINOR2))), mul(cz, vec(joint, MINOR3))));
   const y3 = mul(inv3, add(add(
     mul(k11, sub(mul(cy, k33), mul(cz, k23))), mul(k12, sub(mul(cz, k13), mul(cx, k33)))), mul(k13, sub(mul(cx, k23), mul(cy, k13)))));
@@ -121,23 +126,31 @@ export function solveJoint(joint: usize, side: f32, a: usize, b: usize): void {
     mul(k11, sub(mul(k22, cz), mul(k23, cy))), mul(k12, sub(mul(k23, cx), mul(k12, cz)))), mul(k13, sub(mul(k12, cy), mul(k22, cx)))));
   const held = vec(joint, IMPULSE_Z);
   const sum = add(held, z3);
-  const pulls = v128.or(f32x4.gt(mul(sum, vec(joint, AT_LIMIT)), all(0)), vec(joint, FREE));
-
+  const pulls = v128.or(f32x4.lt(v128.xor(sum, vec(joint, MIRROR)), all(0)), vec(joint, FREE));
   const inv2 = vec(joint, INV2);
   const bx = sub(mul(held, k13), cx), by = sub(mul(held, k23), cy);
   const x = choose(pulls, mul(inv2, sub(mul(k22, bx), mul(k12, by))), x3);
   const y = choose(pulls, mul(inv2, sub(mul(k11, by), mul(k12, bx))), y3);
-  const z = choose(pulls, neg(held), z3);
+  const z = choose(pulls, v128.xor(held, all(-0.0)), z3);
   put(joint, IMPULSE_X, add(vec(joint, IMPULSE_X), x));
   put(joint, IMPULSE_Y, add(vec(joint, IMPULSE_Y), y));
   put(joint, IMPULSE_Z, v128.andnot(sum, pulls));
+  put(joint, SLIP_X, x);
+  put(joint, SLIP_Y, y);
+  put(joint, SLIP_Z, z);
+}
 
-  put(a, 0, sub(vAx, mul(mA, x)));
-  put(a, 16, sub(vAy, mul(mA, y)));
-  put(a, 32, sub(wA, mul(iA, add(sub(mul(rAx, y), mul(rAy, x)), z))));
-  put(b, 0, add(vBx, mul(mB, x)));
-  put(b, 16, add(vBy, mul(mB, y)));
-  put(b, 32, add(wB, mul(iB, add(sub(mul(rBx, y), mul(rBy, x)), z))));
+// @ts-ignore: decorator
+@inline
+export function apply(joint: usize, a: usize, b: usize): void {
+  const mA = all(INV_MASS), mB = all(LEG_INV_MASS), iA = all(INV_INERTIA), iB = all(LEG_INV_INERTIA);
+  const x = vec(joint, SLIP_X), y = vec(joint, SLIP_Y), z = vec(joint, SLIP_Z);
+  put(a, 32, sub(vec(a, 32), mul(iA, add(sub(mul(vec(joint, RA_X), y), mul(vec(joint, RA_Y), x)), z))));
+  put(b, 32, add(vec(b, 32), mul(iB, add(sub(mul(vec(joint, RB_X), y), mul(vec(joint, RB_Y), x)), z))));
+  put(a, 0, sub(vec(a, 0), mul(mA, x)));
+  put(a, 16, sub(vec(a, 16), mul(mA, y)));
+  put(b, 0, add(vec(b, 0), mul(mB, x)));
+  put(b, 16, add(vec(b, 16), mul(mB, y)));
 }
 
 /** One iteration over a joint's positions, in the lanes of `active`; returns ones where limit and pin hold well enough. */
