@@ -40,14 +40,15 @@ const INV_INERTIA = Math.fround(1.27570426);
 /** Where things lie in a world's record, in words; assembly/record.ts has them in bytes. */
 const BODY = 20;
 const [CX, CY, ANGLE, VX, VY, OMEGA, X, Y, AWAKE] = [0, 1, 2, 3, 4, 5, 6, 7, 15] as const;
-const [FORCE_X, FORCE_Y, TORQUE, GRAVITY, TOUCHED, HEIGHTS, WORDS] = [70, 71, 72, 73, 75, 79, 750] as const;
+const [FORCE_X, FORCE_Y, TORQUE, GRAVITY, TOUCHED, COUNT, HEIGHTS, CONTACTS, WORDS] = [70, 71, 72, 73, 75, 78, 79, 90, 750] as const;
+const CONTACT = 20;
 
 /** Where the episode's own numbers lie, five per world; a state begins with them. */
 const EPISODE = 5;
 const [SHAPING, WIND, TURBULENCE, MAIN_POWER, SIDE_POWER] = [0, 1, 2, 3, 4] as const;
 
 /** Length of a state. */
-const STATE = EPISODE + WORDS;
+export const LUNAR_LANDER_STATE = EPISODE + WORDS;
 
 /**
  * LunarLander-v3 and LunarLanderContinuous-v3 as Gymnasium 1.4.0 computes them on x86-64, to the bit: terrain, draws, engines, wind,
@@ -216,12 +217,13 @@ class LunarLander extends Worlds {
     out.set(this.#episodes.subarray(i * EPISODE, (i + 1) * EPISODE));
     const record = this.#records[i]!;
     out.set(this.#floats.subarray(record, record + WORDS), EPISODE);
+    out.fill(0, EPISODE + CONTACTS + CONTACT * this.#floats[record + COUNT]!, LUNAR_LANDER_STATE); // what contacts of the past have left
   }
 
   override setState(i: number, state: ArrayLike<number>): void {
     const record = this.#records[i]!;
     for (let k = 0; k < EPISODE; k++) this.#episodes[i * EPISODE + k] = state[k]!;
-    for (let k = EPISODE; k < STATE; k++) this.#floats[record + k - EPISODE] = state[k]!;
+    for (let k = EPISODE; k < LUNAR_LANDER_STATE; k++) this.#floats[record + k - EPISODE] = state[k]!;
     this.#floats[record + GRAVITY] = this.#options.gravity;
     this.#solver.ground(4 * record);
     this.#observe(i);

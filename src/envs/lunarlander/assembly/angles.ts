@@ -53,7 +53,8 @@ export function sincos(angles: v128): void {
 
 /** Two of them; results in the low lanes. */
 function half(wide: v128): void {
-  const n = f64x2.floor(f64x2.mul(f64x2.add(f64x2.trunc(f64x2.mul(wide, f64x2.splat(QUADRANTS))), f64x2.splat(8388608.0)), f64x2.splat(5.9604644775390625e-8)));
+  const fixed = f64x2.add(f64x2.trunc(f64x2.mul(wide, f64x2.splat(QUADRANTS))), f64x2.splat(8388608.0));
+  const n = f64x2.floor(f64x2.mul(fixed, f64x2.splat(5.9604644775390625e-8)));
   const x = f64x2.sub(wide, f64x2.mul(n, f64x2.splat(HALF_PI)));
   const x2 = f64x2.mul(x, x);
   const x3 = f64x2.mul(x, x2);

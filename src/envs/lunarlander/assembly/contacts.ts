@@ -1,11 +1,11 @@
 import { sine, cosine, turn } from './angles';
 import { collide } from './manifold';
 import {
-  ANGLE, ANGLE0, AWAKE, BODY, BODY_OF, BOX, CONTACT, CONTACTS, COS, COUNT, CX, CX0, CY, CY0, DOWN_X, DOWN_Y, EDGE, EDGES, EDGE_BOX,
+  ANGLE, AWAKE, BODY, BODY_OF, BOX, CONTACT, CONTACTS, COS, COUNT, CX, CX0, CY, CY0, DOWN_X, DOWN_Y, EDGE, EDGES, EDGE_BOX,
   EDGE_COUNT, EDGE_OF, ENABLED, FEATURES, HEIGHTS, NORMAL_IMPULSE, POINT, POINTS, POINT_SIZE, PX, PY, REST, SIN, TANGENT_IMPULSE,
   TOUCHED, TOUCHING, X1, X2, Y1, Y2, get, set,
 } from './record';
-import { CENTER_Y, EPSILON, RADIUS, centerY, corners, outline } from './shapes';
+import { RADIUS, centerY, corners, outline } from './shapes';
 
 /** How much wider a fat box is than what it holds, and by how many displacements it reaches ahead. */
 const MARGIN: f32 = 0.1;

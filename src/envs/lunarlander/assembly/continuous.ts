@@ -4,8 +4,8 @@ import { POSITION, SLOT, SLOTS, VELOCITY, all } from './group';
 import { impact } from './impact';
 import { move } from './island';
 import {
-  ANGLE, ANGLE0, AWAKE, BODY_OF, CONTACT, COUNT, CX, CX0, CY, CY0, EDGE, EDGES, EDGE_OF, ENABLED, GROUND_START, START, TOUCHING, VX,
-  VY, W, get, set,
+  ANGLE, ANGLE0, AWAKE, BODY_OF, COUNT, CX, CX0, CY, CY0, EDGE, EDGES, EDGE_OF, ENABLED, GROUND_START, START, TOUCHING, VX, get,
+  set,
 } from './record';
 import { EPSILON, ITERATIONS, SLOP, STEP, invInertia, invMass } from './shapes';
 import { clearSlot, fillSlot, placeTouch, prepareSlot, solveTouch } from './touches';

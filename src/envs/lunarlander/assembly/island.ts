@@ -21,7 +21,10 @@ const RESTING_SPEED: f32 = 0.01;
 const RESTING_TURN: f32 = ANGULAR_SLOP;
 const RESTING_TIME: f32 = 0.5;
 
-/** Constraints are solved body by body in this order; Box2D meets them so, from the newest body on. */
+/**
+ * Constraints are solved body by body in this order; Box2D meets them so, from the newest body on. Only if a new pair woke the lander
+ * alone, in the very step in which all fell asleep, would it begin elsewhere; that is not followed.
+ */
 // @ts-ignore: decorator
 @inline
 function inOrder(i: i32): i32 {

@@ -27,12 +27,7 @@ export const ANGLE0: usize = 72;
 export const START: usize = 76;
 export const BODY: usize = 80;
 
-/** A joint: impulse along x, y and against the limit, impulse of the motor; -1 at the lower limit, 1 at the upper, 0 between. */
-export const JX: usize = 0;
-export const JY: usize = 4;
-export const JZ: usize = 8;
-export const MOTOR: usize = 12;
-export const LIMIT: usize = 16;
+/** A joint: impulses along x, along y, against the limit, of the motor; then -1 at the lower limit, 1 at the upper, 0 between. */
 export const JOINT: usize = 20;
 export const JOINTS: usize = 3 * BODY;
 

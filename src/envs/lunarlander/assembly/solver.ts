@@ -9,15 +9,21 @@ import { advanceToImpacts } from './continuous';
 import { bodyAt, box, findContacts, layGround } from './contacts';
 import { GROUP } from './group';
 import { board, solve, touches } from './island';
-import {
-  ANGLE, AWAKE, BODY, CONTACTS, COS, CX, CY, FX, GRAVITY, HEIGHTS, JOINTS, PX, PY, RECORD, SIN, TORQUE, TOUCHED, get, set,
-} from './record';
+import { ANGLE, AWAKE, COS, CX, CY, FX, GRAVITY, HEIGHTS, PX, PY, RECORD, SIN, TORQUE, get, set } from './record';
 import { CENTER_Y } from './shapes';
 
 const START_X: f32 = 10;
 const START_Y: f32 = 13.333333;
-const LEG_AWAY: f32 = 0.6666667;
+const LEG1_X: f32 = 10.666667;
+const LEG2_X: f32 = 9.333333;
 const LEG_ANGLE: f32 = 0.05;
+
+/** Two groups for worlds in flight, two for those that touch the ground; the records follow. */
+// @ts-ignore: decorator
+@inline
+function groups(): usize {
+  return (__heap_base + 15) & ~15;
+}
 
 /** Bytes of a record, and where the first one lies. */
 export function recordSize(): usize {
@@ -25,7 +31,7 @@ export function recordSize(): usize {
 }
 
 export function origin(): usize {
-  return ((__heap_base + 15) & ~15) + 4 * GROUP;
+  return groups() + 4 * GROUP;
 }
 
 /** Lays the ground of a world after its heights. */
@@ -41,7 +47,7 @@ export function begin(world: usize): void {
   for (let b = 0; b < 3; b++) {
     const body = bodyAt(world, b);
     const side: f32 = b == 0 ? 0 : b == 1 ? -1 : 1;
-    const x: f32 = b == 0 ? START_X : b == 1 ? 10.666667 : 9.333333;
+    const x: f32 = b == 0 ? START_X : b == 1 ? LEG1_X : LEG2_X;
     turn(side * LEG_ANGLE);
     set(body, ANGLE, side * LEG_ANGLE);
     set(body, SIN, sine); set(body, COS, cosine);
@@ -54,7 +60,7 @@ export function begin(world: usize): void {
 
 /** Steps `count` worlds whose records' addresses lie at `list`: those in flight eight at a time, those that touch likewise. */
 export function step(list: usize, count: i32): void {
-  const flying = (__heap_base + 15) & ~15, pressing = flying + 2 * GROUP;
+  const flying = groups(), pressing = flying + 2 * GROUP;
   let aloft: usize = 0, landed: usize = 0;
   for (let i = 0; i < count; i++) {
     const world = <usize>load<u32>(list + (<usize>i << 2));

@@ -1,4 +1,4 @@
-import { cosines, sincos, sines, cosine, sine, turn } from './angles';
+import { cosine, cosines, sincos, sine, sines } from './angles';
 import {
   ARM_X, ARM_Y, B11, B12, B22, BODYS_FACE, FACE_AT_X, FACE_AT_Y, FACE_X, FACE_Y, FRICTION, HAS_POINT, I11, I12, I22, NEXT_HAS,
   NEXT_POINT, NORMAL_MASS, NORMAL_SUM, NORMAL_X, NORMAL_Y, POINT_X, POINT_Y, SECOND_POINT, SLOT, SOURCE, TANGENT_MASS, TANGENT_SUM,
