@@ -6,8 +6,9 @@ import { plan } from './plan.mjs';
 import { ppo } from './ppo.mjs';
 import { runner } from './runner.mjs';
 import { table } from './table.mjs';
+import { worlds } from './worlds.mjs';
 
-const SECTIONS = { ppo, correction, runner, plan, table };
+const SECTIONS = { worlds, ppo, correction, runner, plan, table };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));

@@ -14,13 +14,23 @@ const requirements = join(here, 'requirements.txt');
 const installed = join(venv, 'installed.txt');
 
 /**
- * Starts a script that answers every line of its stdin with one line of JSON, after a first line that says what it is.
+ * Starts a script in that environment, and makes it first if need be.
  * Returns { peer: { about, ask(line), stop() } }, or { absent: the reason }.
  */
 export async function startPeer(script, say) {
   const problem = install(say);
-  if (problem) return { absent: problem };
-  const child = spawn(python, ['-W', 'ignore', join(here, script)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  return problem ? { absent: problem } : connectPeer(python, peerScript(script));
+}
+
+/** The interpreter of that environment, if it has been made. */
+export const installedPython = () => (existsSync(installed) ? python : undefined);
+
+/** Arguments by which Python runs a script of this folder. */
+export const peerScript = (script) => ['-W', 'ignore', join(here, script)];
+
+/** The same with any command: it answers every line of its stdin with one line of JSON, after a first line that says what it is. */
+export async function connectPeer(command, args) {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let complaints = '';
   child.stderr.on('data', (text) => {
     complaints = `${complaints}${text}`.slice(-2000);
@@ -30,7 +40,7 @@ export async function startPeer(script, say) {
   const answer = async () => {
     const { value, done } = await lines.next();
     if (!done) return JSON.parse(value);
-    throw new Error(`${script} ended without an answer; the last that it said: ${complaints.trim().split('\n').at(-1) || 'nothing'}`);
+    throw new Error(`${args.at(-1)} ended without an answer; the last that it said: ${complaints.trim().split('\n').at(-1) || 'nothing'}`);
   };
   const ask = (line) => {
     child.stdin.write(`${line}\n`);
