@@ -21,7 +21,7 @@ const unobserved = { phase: (_name, work) => work(), progress: () => {} };
 export async function correction(say) {
   const engine = makeEngine('wasm');
   const constraint = makeConstraint('CartPole-v1', SCENARIOS['cartpole/angle'].rules, 0.02);
-  const base = { shape: SHAPE, params: initialParams(SHAPE, true, makeStream('init', 'bench', 0)) };
+  const base = { shape: SHAPE, params: initialParams(SHAPE, { orthogonalInit: true }, makeStream('init', 'bench', 0)) };
   const recorded = record(constraint);
   const names = ['mrp+tsf', 'tsf', 'tsf:paper'];
   const samples = { ...Object.fromEntries(names.map((name) => [name, []])), fisher: [] };
@@ -43,7 +43,7 @@ export async function correction(say) {
   network.set(base.params);
   const fisher = () => {
     const start = process.cpuUsage();
-    fisherOf(network, recorded.retain, drawn(makeStream('correct', 'bench', 1), 2));
+    fisherOf(network, constraint.policy, recorded.retain, drawn(makeStream('correct', 'bench', 1), constraint.policy));
     return microseconds(start) / 1000;
   };
   for (const name of names) run(name, FEW); // warm-up

@@ -67,7 +67,7 @@ function trainOnce(name, totalTimesteps, seed) {
     separate: options.separate,
   };
   const network = makeEngine(name).network(shape, rowsNeeded(options));
-  network.set(initialParams(shape, options.orthogonalInit, makeStream('init', 'bench', seed)));
+  network.set(initialParams(shape, options, makeStream('init', 'bench', seed)));
   const world = makeEnv('CartPole-v1', worldOptions.parse({}), options.numEnvs);
   world.resetEach([worldSeed(makeStream('world', 'bench', seed, 0))]);
 

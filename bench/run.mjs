@@ -2,13 +2,14 @@
 // A section is a function that returns rows { name, unit, value, n, min, median, max }; what is compared is run in turns, round by round.
 import { cpus } from 'node:os';
 import { correction } from './correction.mjs';
+import { lunarlander } from './lunarlander.mjs';
 import { plan } from './plan.mjs';
 import { ppo } from './ppo.mjs';
 import { runner } from './runner.mjs';
 import { table } from './table.mjs';
 import { worlds } from './worlds.mjs';
 
-const SECTIONS = { worlds, ppo, correction, runner, plan, table };
+const SECTIONS = { worlds, ppo, lunarlander, correction, runner, plan, table };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { environment } from '../../src/contract/environments.ts';
+import { heuristic } from '../../src/envs/lunarlander/heuristic.ts';
 import { LUNAR_LANDER_STATE } from '../../src/envs/lunarlander/lunarlander.ts';
 import { SOLVER_SHA256, SOLVER_WASM } from '../../src/envs/lunarlander/solver.wasm.ts';
 import { makeEnv } from '../../src/envs/make.ts';
@@ -10,7 +11,6 @@ import type { RunOptions, VecEnv } from '../../src/envs/vecenv.ts';
 import { decodeBase64 } from '../../src/math/base64.ts';
 import { Pcg64 } from '../../src/math/rng/pcg64.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
-import { heuristic } from './heuristic.ts';
 
 interface Golden {
   environment: string;
