@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { environment } from '../contract/environments.ts';
 import { ConfigError } from '../contract/errors.ts';
-import { contentDigest, type Json, shortId } from '../contract/ids.ts';
+import { canonicalJson, contentDigest, type Json, shortId } from '../contract/ids.ts';
 import { nearest } from '../contract/problems.ts';
 import type { TrialRow } from '../contract/rows.ts';
 import { SCENARIO_NAMES, SCENARIOS, type Scenario } from '../contract/scenarios.ts';
-import { loadSweep } from '../coordinator/load.ts';
+import type { Sweep } from '../contract/sweep.ts';
+import { resolveArms } from '../coordinator/arms.ts';
+import { type Loaded, loadSweep, parseSweepText } from '../coordinator/load.ts';
 import { isPlanar, PRICE_DEFAULTS, type Price, planarPrice } from '../correction/price.ts';
 import { makeEngine } from '../math/engines/index.ts';
 import { moments } from '../ppo/episodes.ts';
@@ -86,6 +88,11 @@ function planar({ scenario, results, overrides, quiet }: PriceArguments, { envir
   const file = join(results, FOLDER, `${shortId(key as unknown as Json)}.json`);
   const kept = stored(file);
   if (kept) return { ...kept, scenario };
+  try {
+    mkdirSync(join(file, '..'), { recursive: true });
+  } catch (cause) {
+    throw new ConfigError(`--results: expected a folder that can be written, got ${results}: ${(cause as Error).message}`, { cause });
+  }
   if (!quiet) process.stderr.write(`dynamic programming on ${PRICE_DEFAULTS.points} x ${PRICE_DEFAULTS.points} points\n`);
   const fine = planarPrice(id, options, rules);
   const coarser = planarPrice(id, options, rules, { ...PRICE_DEFAULTS, points: Math.ceil(PRICE_DEFAULTS.points / 2) });
@@ -110,10 +117,39 @@ function stored(file: string): PriceJson | null {
 
 /** Whole or not at all. */
 function keep(file: string, found: PriceJson): void {
-  mkdirSync(join(file, '..'), { recursive: true });
   const digest = contentDigest(Buffer.from(JSON.stringify(found)));
   writeFileSync(`${file}.part`, `${JSON.stringify({ digest, found })}\n`);
   renameSync(`${file}.part`, file);
+}
+
+/** What is trained for a price: the training options, seeds and limits that a sweep has for this scenario, and three strategies. */
+function framed(scenario: string, sweep: Sweep): Loaded {
+  const found = new Map(
+    resolveArms(sweep)
+      .arms.filter((arm) => arm.scenario === scenario)
+      .map((arm) => [canonicalJson(arm.ppo), arm.ppo]),
+  );
+  const [ppo, ...others] = found.values();
+  if (!ppo) throw new ConfigError(`price: expected an arm of ${scenario} in the sweep, got none; name another with --sweep`);
+  if (others.length > 0)
+    throw new ConfigError(
+      `price: expected one way to train for ${scenario} in the sweep, got ${found.size}; choose one by overrides such as ppo.gamma=0.99`,
+    );
+  const { seeds, scenarios, limits, engine } = sweep;
+  const own = Object.hasOwn(scenarios, scenario) ? { [scenario]: scenarios[scenario] } : {};
+  const axes = { scenario: [scenario], strategy: ['none', 'shield', 'retrain'] };
+  const written = {
+    version: 1,
+    name: `price-${scenario.replaceAll('/', '-')}`,
+    seeds,
+    axes,
+    ppo,
+    scenarios: own,
+    engine,
+    acceptance: 'report',
+  };
+  const loaded = parseSweepText(JSON.stringify(written), 'price');
+  return { ...loaded, sweep: { ...loaded.sweep, limits } };
 }
 
 /**
@@ -121,13 +157,7 @@ function keep(file: string, found: PriceJson): void {
  * They are computed as any sweep is, with the training options of the sweep file, into a folder of their own: the second time it is read.
  */
 async function oracle({ scenario, overrides, sweep, results, threads, quiet }: PriceArguments): Promise<PriceJson | null> {
-  const loaded = loadSweep(sweep, [
-    `name=price-${scenario.replaceAll('/', '-')}`,
-    `scenario=${scenario}`,
-    'strategy=none,shield,retrain',
-    'acceptance=report',
-    ...overrides,
-  ]);
+  const loaded = framed(scenario, loadSweep(sweep, [`scenario=${scenario}`, ...overrides]).sweep);
   const code = numerics(makeEngine(loaded.sweep.engine).version);
   const folder = join(results, FOLDER, shortId({ sweep: loaded.sweep as unknown as Json, code: code.all }));
   const complete = await compute({ loaded, folder, slots: threadCount(threads), extend: false, recompute: false, quiet });

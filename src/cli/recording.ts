@@ -24,14 +24,21 @@ const HEADER = ['environment', 'options', 'resetOptions', 'recorded'];
 export async function* readRecording(path: string): AsyncGenerator<{ header: RecordingHeader } | { episode: unknown }> {
   const fields = new Map<string, unknown>();
   const episodes: unknown[] = [];
+  let begun = false;
+  let late: string | null = null;
   const parser = new JSONParser({ paths: [...HEADER.map((name) => `$.${name}`), '$.episodes.*'], keepStack: false });
   parser.onValue = ({ value, key, stack }) => {
-    if (stack.length === 1) fields.set(String(key), value);
-    else episodes.push(value);
+    if (stack.length > 1) {
+      begun = true;
+      if (typeof key === 'number') episodes.push(value);
+      else late ??= `a list of episodes, got a mapping with ${String(key)}`;
+    } else if (begun) late ??= `${String(key)} before the episodes, got it after`;
+    else fields.set(String(key), value);
   };
   let found = 0;
   for await (const chunk of bytes(path)) {
     parse(() => parser.write(chunk));
+    if (late !== null) throw new ConfigError(`${path}: expected ${late}`);
     if (episodes.length === 0) continue;
     if (found === 0) yield { header: parseHeader(path, fields) };
     for (const episode of episodes.splice(0)) {

@@ -24,10 +24,13 @@ export interface Environment {
   readonly options: z.ZodType<Record<string, unknown>>;
 }
 
+/** Beyond, arithmetic in float32 and trigonometry mean nothing. */
+const bounded = z.number().min(-1000).max(1000);
+
 const cartPoleOptions = z.strictObject({
   suttonBartoReward: z.boolean().default(false).describe('reward 0 per step and -1 at the end instead of 1 per step'),
-  resetLow: z.number().default(-0.05).describe('lower bound of every component at reset'),
-  resetHigh: z.number().default(0.05).describe('upper bound of every component at reset'),
+  resetLow: bounded.default(-0.05).describe('lower bound of every component at reset'),
+  resetHigh: bounded.default(0.05).describe('upper bound of every component at reset'),
   resetAngle: z.number().positive().nullable().default(null).describe('theta at reset is uniform in ± this, rad'),
   thetaLimit: z
     .number()
@@ -60,9 +63,9 @@ const UNIT = { low: -1, high: 1 };
 
 const mountainCarOptions = z
   .strictObject({
-    goalVelocity: z.number().default(0).describe('the goal counts from this velocity on'),
-    resetLow: z.number().default(-0.6).describe('lower bound of the position at reset'),
-    resetHigh: z.number().default(-0.4).describe('upper bound of the position at reset'),
+    goalVelocity: bounded.default(0).describe('the goal counts from this velocity on'),
+    resetLow: bounded.default(-0.6).describe('lower bound of the position at reset'),
+    resetHigh: bounded.default(-0.4).describe('upper bound of the position at reset'),
   })
   .refine((o) => o.resetLow <= o.resetHigh, { path: ['resetLow'], message: 'must not exceed resetHigh' });
 

@@ -2,11 +2,7 @@ import { z } from 'zod';
 
 const fraction = z.number().min(0).max(1);
 
-/** An option that came later. Off, it is left out of the resolved spec, so that what was computed before keeps its id. */
-const later = <T extends z.ZodType>(schema: T, off: z.output<T>) =>
-  schema.optional().transform((value): z.output<T> | undefined => (value === off ? undefined : value));
-
-/** What a resolved spec means that does not name them. */
+/** Options that came later. Off, as here, they are left out of a resolved spec, so that what was computed before keeps its id. */
 export const LATER_DEFAULTS = { normObs: false, normReward: false, logStdInit: 0 } as const;
 
 /**
@@ -38,19 +34,22 @@ export const ppoSchema = z
     orthogonalInit: z.boolean().default(true).describe('gains √2, policy head 0.01, value head 1; otherwise uniform ±1/√fan-in'),
     hidden: z.array(z.int().positive()).min(1).default([64, 64]),
     separate: z.boolean().default(false).describe('policy and value have hidden layers of their own'),
-    normObs: later(z.boolean(), LATER_DEFAULTS.normObs).describe(
-      'observations by their running mean and std, frozen with the policy as its first layer; default false',
-    ),
-    normReward: later(z.boolean(), LATER_DEFAULTS.normReward).describe(
-      'rewards by the running std of the discounted return, in training only; default false',
-    ),
-    logStdInit: later(z.number(), LATER_DEFAULTS.logStdInit).describe('initial log standard deviation of a continuous policy; default 0'),
+    normObs: z
+      .boolean()
+      .optional()
+      .describe('observations by their running mean and std, frozen with the policy as its first layer; default false'),
+    normReward: z.boolean().optional().describe('rewards by the running std of the discounted return, in training only; default false'),
+    logStdInit: z.number().min(-20).max(2).optional().describe('initial log standard deviation of a continuous policy; default 0'),
   })
   .refine((o) => (o.numEnvs * o.numSteps) % o.numMinibatches === 0, {
     path: ['numMinibatches'],
     message: 'must divide numEnvs * numSteps',
   });
 
-type Resolved = z.output<typeof ppoSchema>;
-type Later = keyof typeof LATER_DEFAULTS;
-export type PpoOptions = Omit<Resolved, Later> & { readonly [option in Later]?: Resolved[option] };
+export type PpoOptions = z.output<typeof ppoSchema>;
+
+/** As it stands in a spec. */
+export function resolvePpo(options: PpoOptions): PpoOptions {
+  const off = (key: string, value: unknown): boolean => Object.hasOwn(LATER_DEFAULTS, key) && LATER_DEFAULTS[key as never] === value;
+  return Object.fromEntries(Object.entries(options).filter(([key, value]) => value !== undefined && !off(key, value))) as PpoOptions;
+}

@@ -188,6 +188,7 @@ function remedyFor(value: unknown, shape: Shape | undefined, key: string | numbe
   if (remedy !== undefined || typeof value === 'object') return remedy;
   if (wants('array') && !wants('object')) {
     const items = options.map((option) => option.items).find((item) => typeof item === 'object');
+    if (isObject(items) && items['type'] === 'object') return 'write a list of mappings: [{ ... }]';
     return `write [${typeof value === 'string' ? (nearest(value, namesOf(items)) ?? value) : String(value)}]`;
   }
   return typeof value !== 'string' && wants('string') ? `put it in quotes: "${printValue(value)}"` : undefined;

@@ -40,7 +40,7 @@ const FLOAT32_MAX = 3.4028234663852886e38;
 /** What is wrong with a written interval, and what would be right; null for nothing. */
 function intervalProblem(
   value: unknown,
-  { low: least, high: most, unit }: Dimension,
+  { low: least, high: most, unit, integer = false }: Dimension,
   box = 'which is where states are sampled',
 ): { message: string; remedy?: string } | null {
   const pair = 'must be a pair [low, high] of numbers';
@@ -59,6 +59,8 @@ function intervalProblem(
   if (low === -Infinity && high === Infinity) return { message: 'must be bounded on one side at least', remedy: 'remove it' };
   const finite = [low, high].filter(Number.isFinite);
   if (finite.length === 0 || finite.some((end) => Math.abs(end) > FLOAT32_MAX)) return { message: 'must contain a float32' };
+  if (integer && Math.ceil(Math.max(low, least)) > Math.floor(Math.min(high, most)))
+    return { message: 'must contain a whole number', remedy: `write [${least}, ${least}] or [${most}, ${most}]` };
   return low > most || high < least ? { message: `must meet [${least}, ${most}] ${unit}, ${box}` } : null;
 }
 
@@ -152,7 +154,7 @@ function meet(a: Box, b: Box): Box | null {
   for (const [name, [low, high]] of Object.entries(b)) {
     const [from, to] = common[name] ?? [null, null];
     const both = [Math.max(low ?? -Infinity, from ?? -Infinity), Math.min(high ?? Infinity, to ?? Infinity)] as const;
-    if (both[0] > both[1]) return null;
+    if (Math.fround(both[0]) > Math.fround(both[1])) return null; // observations are float32, and so are compiled bounds
     common[name] = [orNull(both[0]), orNull(both[1])];
   }
   return common;

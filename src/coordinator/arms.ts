@@ -2,7 +2,7 @@ import { environment } from '../contract/environments.ts';
 import { type EvaluateOptions, evaluateSchema } from '../contract/evaluate.ts';
 import { canonicalJson, type Json } from '../contract/ids.ts';
 import { type Section, splitName } from '../contract/parameters.ts';
-import { LATER_DEFAULTS, type PpoOptions, ppoSchema } from '../contract/ppo.ts';
+import { LATER_DEFAULTS, type PpoOptions, ppoSchema, resolvePpo } from '../contract/ppo.ts';
 import { type Judged, judge, type Path, type Problem, printGot, printValue, suggest } from '../contract/problems.ts';
 import { type Rule, SCENARIO_NAMES, SCENARIOS } from '../contract/scenarios.ts';
 import { MAX_TRIALS } from '../contract/seeds.ts';
@@ -272,6 +272,18 @@ function ownDefaults(sweep: Sweep, preset: Preset, scenario: string): Readonly<R
   return environment(resolveScenario(sweep, scenario).environment).actionBounds === null ? {} : preset.continuous;
 }
 
+/** Any recorded pair can be forgotten only where an action is a set of its own. */
+function anyPairs(sweep: Sweep, { scenario, strategy, written }: Draft, correct: Arm['correct']): Problem | null {
+  if (correct['pairs'] !== 'any' || environment(resolveScenario(sweep, scenario).environment).actionBounds === null) return null;
+  return {
+    path: written.get('strategy')?.path ?? [],
+    at: 'value',
+    expected: `a strategy for the continuous actions of ${scenario}`,
+    got: `${strategy}, which forgets single actions`,
+    remedy: `exclude: [{ scenario: ${scenario}, strategy: ${strategy} }]`,
+  };
+}
+
 type Options = Parameters<typeof judge>[0];
 
 const valuesOf = (written: ReadonlyMap<string, Written>): Record<string, Json> =>
@@ -330,10 +342,12 @@ function resolver(sweep: Sweep): (draft: Draft) => { readonly arm: Arm } | { rea
     const correct = section(strategyPreset(draft.strategy).options, 'correct', draft);
     if (!ppo.ok || !evaluate.ok || !correct.ok) return { problems: [ppo, evaluate, correct].flatMap((r) => (r.ok ? [] : r.problems)) };
     const { label, scenario, strategy, overrides } = draft;
+    const unfit = anyPairs(sweep, draft, correct.value as Arm['correct']);
+    if (unfit) return { problems: [unfit] };
     return {
       arm: {
         ...{ arm: label, scenario, strategy, overrides, ...resolveScenario(sweep, scenario) },
-        ...{ ppo: ppo.value, correct: correct.value as Arm['correct'], evaluate: evaluate.value },
+        ...{ ppo: resolvePpo(ppo.value), correct: correct.value as Arm['correct'], evaluate: evaluate.value },
       },
     };
   };

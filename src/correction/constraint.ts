@@ -34,13 +34,13 @@ export function makeConstraint(environmentId: string, rules: readonly Rule[], re
   const continuous = actionBounds !== null;
   const { rules: compiled, halfSpaces } = compileRules(environmentId, rules);
   const refused = conflict(compiled, obsDim, continuous ? null : actions.length)
-    ?.map((i) => i + 1)
+    ?.map((i) => `rules[${i}]`)
     .join(' and ');
   if (refused)
     throw new RefusedError(
       continuous
-        ? `constraint: expected one forbidden half-space in every state, got two where rules ${refused} hold together`
-        : `constraint: expected every state to keep an action, got none where rules ${refused} hold together`,
+        ? `constraint: expected one forbidden half-space in every state, got two where ${refused} hold together; leave a gap between their boxes`
+        : `constraint: expected every state to keep an action, got none where ${refused} hold together; leave a gap between their boxes`,
     );
   const widths = Float64Array.from(observation, ({ low, high }) => high - low);
   const margin = Float32Array.from(widths, (width) => regionMargin * width);

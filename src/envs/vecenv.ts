@@ -38,7 +38,7 @@ export interface VecEnv {
   /**
    * Advances all worlds one timestep with `action` or `continuousAction`. An ended world starts its next episode in the same step,
    * from where its generator stands; made with `autoreset: false` it stays as it ended and waits for a reset.
-   * Throws, always and before any world moves: RangeError for an action that is not there (a continuous one that is NaN);
+   * Throws, always and before any world moves: RangeError for an action that is not there (a continuous one that is not finite);
    * Error before the first reset, and for an ended world that waits for one.
    */
   step(): void;

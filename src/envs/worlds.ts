@@ -126,8 +126,8 @@ export abstract class Worlds implements VecEnv {
         throw new RangeError(`${id}.step: expected an action from 0 to ${actions - 1}, got ${action[i]} in world ${i}`);
     }
     for (let k = 0; k < continuousAction.length; k++) {
-      if (Number.isNaN(continuousAction[k]))
-        throw new RangeError(`${id}.step: expected numbers, got NaN in world ${Math.floor(k / actions)}`);
+      if (!Number.isFinite(continuousAction[k]))
+        throw new RangeError(`${id}.step: expected finite numbers, got ${continuousAction[k]} in world ${Math.floor(k / actions)}`);
     }
     if (this.#autoreset) return;
     for (let i = 0; i < n; i++) if (ended[i]) throw new Error(`${id}.step: world ${i} has ended; reset it first`);

@@ -192,7 +192,12 @@ describe('conformance(files)', () => {
       { x: 0 },
       " resetOptions: expected Gymnasium's options of this world that are ours, too, got x; known: low, high",
     ],
-    ['an option of the wrong type', ['options'], { goal_velocity: 'fast' }, ' options goalVelocity: expected a number, got "fast"'],
+    [
+      'an option of the wrong type',
+      ['options'],
+      { goal_velocity: 'fast' },
+      ' options goalVelocity: expected a number in [-1000, 1000], got "fast"',
+    ],
     ['a header without options', ['options'], undefined, ': expected a field options before the episodes, got none'],
     ['options that are no object', ['options'], 3, ' options: expected an object, got 3'],
     ['a file without episodes', ['episodes'], [], ': expected a field episodes, a list of one or more, got none'],

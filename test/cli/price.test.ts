@@ -31,7 +31,9 @@ it('spc price SCENARIO: other worlds by training with and without the mask, the 
   const text = `version: 1
 name: small
 seeds: 2
-axes: { scenario: [cartpole/angle, mine/edge], strategy: [none] }
+axes: { scenario: [cartpole/angle, mine/edge], strategy: [none, tsf], correct.steps: [10, 20] }
+correctionSeeds: 2
+include: [{ scenario: cartpole/angle, strategy: shield }]
 ppo: { totalTimesteps: 4096, numEnvs: 8, numSteps: 64, numMinibatches: 2, updateEpochs: 2 }
 scenarios:
   mine/edge: { environment: CartPole-v1, rules: [{ where: { x: [0.5, .inf] }, forbid: [right] }] }
@@ -51,6 +53,15 @@ when:
   expect(found.price.mean).toBeCloseTo(found.free.mean - found.obeying.mean, 9);
   const again = await ask('mine/edge', '--sweep', sweep, '--json', '--quiet');
   expect(again.stdout).toBe(first.stdout);
+  writeFileSync(
+    sweep,
+    text.replace('strategy: [none, tsf]', 'strategy: [none], ppo.gamma: [0.9, 0.99]').replace(', correct.steps: [10, 20]', ''),
+  );
+  const two = await ask('mine/edge', '--sweep', sweep);
+  expect([two.code, two.stderr.trim()]).toEqual([
+    2,
+    'price: expected one way to train for mine/edge in the sweep, got 2; choose one by overrides such as ppo.gamma=0.99',
+  ]);
 });
 
 it.each([

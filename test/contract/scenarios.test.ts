@@ -114,6 +114,7 @@ describe('judgeScenario', () => {
   const ONE = 'forbid: expected forbid to be one interval of one dimension, such as [{ push: [0.5, 1] }], got forbid';
   it.each([
     [pushing(['push']), 'rules[0].forbid[0]: expected { push }, got "push"'],
+    [pushing('push'), 'rules[0].forbid: expected a list of { push }, got "push"; write a list of mappings: [{ ... }]'],
     [
       pushing([{ pull: [0.5, 1] }]),
       'rules[0].forbid[0].pull: expected a known key, got pull; known here: push',
@@ -154,6 +155,26 @@ describe('judgeScenario', () => {
     expect(judged.ok && judged.value.rules[0]?.forbid).toEqual([{ push: resolved }]);
     const { rules, halfSpaces } = compileRules('MountainCarContinuous-v0', (judged.ok && judged.value.rules) || []);
     expect([rules.map(({ toxic }) => toxic), halfSpaces]).toEqual([[1], [halfSpace]]);
+  });
+
+  it('judgeScenario(boxes whose float32 bounds meet) is refused, too', () => {
+    const forbid = [{ push: [0.5, 1] }];
+    const rules = [0.03, 0.0299999999].map((edge, i) => ({ where: { velocity: i === 0 ? [edge, null] : [null, edge] }, forbid }));
+    expect(judgeScenario({ environment: 'MountainCarContinuous-v0', rules }).ok).toBe(false);
+  });
+
+  it.each([
+    [[0.2, 0.8], false],
+    [[0.2, 1], true],
+    [[0, 0], true],
+    [[null, 0.5], true],
+  ])('judgeScenario(leg1 in %j) needs a whole number there', (leg1, ok) => {
+    const judged = judgeScenario({ environment: 'LunarLander-v3', rules: [{ where: { leg1 }, forbid: ['main'] }] });
+    expect(judged.ok).toBe(ok);
+    if (!judged.ok)
+      expect(judged.problems.map((problem) => printProblem(problem))).toEqual([
+        'rules[0].where.leg1: expected leg1 to contain a whole number, got leg1 [0.2, 0.8]; write [0, 0] or [1, 1]',
+      ]);
   });
 
   it('judgeScenario(two boxes that meet) is refused where actions are continuous: T(s) is one half-space', () => {

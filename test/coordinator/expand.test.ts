@@ -434,6 +434,37 @@ describe('expand', () => {
     expect(() => expand({ ...sweepOf(minimal), seeds: [1, 1] })).toThrow('expand: 4 trials have 2 ids');
   });
 
+  it('options that came later are absent from a spec where they are off, and can be an axis, a condition and a zip', () => {
+    const off = grid({ seeds: 1, axes: { scenario: ['cartpole/angle'], strategy: ['none'] } })[0]!;
+    const axis = grid({
+      seeds: 1,
+      axes: { scenario: ['cartpole/angle'], strategy: ['none'], 'ppo.normObs': [false, true], 'ppo.logStdInit': [0, -1] },
+    });
+    expect(axis.map(({ spec }) => [spec.base.ppo.normObs, spec.base.ppo.logStdInit])).toEqual([
+      [undefined, undefined],
+      [undefined, -1],
+      [true, undefined],
+      [true, -1],
+    ]);
+    expect(axis[0]!.id).toBe(off.id);
+    const zipped = grid({
+      seeds: 1,
+      axes: { scenario: ['cartpole/angle'], strategy: ['none'] },
+      zip: [{ 'ppo.normReward': [false, true], 'ppo.gamma': [0.9, 0.8] }],
+      when: [{ if: { 'ppo.normReward': false, 'ppo.normObs': false }, set: { 'ppo.gaeLambda': 0.5 } }],
+    });
+    expect(zipped.map(({ spec }) => [spec.base.ppo.normReward, spec.base.ppo.gamma, spec.base.ppo.gaeLambda])).toEqual([
+      [undefined, 0.9, 0.5],
+      [true, 0.8, 0.95],
+    ]);
+  });
+
+  it('random in a continuous world is refused before anything is trained', () => {
+    expect(refusal({ axes: { scenario: ['mountaincar-continuous/pump'], strategy: ['none', 'random'] } })).toBe(
+      'axes.strategy[1]: expected a strategy for the continuous actions of mountaincar-continuous/pump, got random, which forgets single actions; exclude: [{ scenario: mountaincar-continuous/pump, strategy: random }]',
+    );
+  });
+
   it('every scenario there is resolves, and its rules compile', () => {
     for (const name of Object.keys(SCENARIOS)) {
       const [trial] = grid({ axes: { scenario: [name], strategy: ['none'] } });

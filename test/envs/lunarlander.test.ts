@@ -328,7 +328,9 @@ describe('actions', () => {
     expect(stateOf(env)).toEqual(before);
     const continuous = lander({}, 1, 'LunarLanderContinuous-v3');
     continuous.reset(0);
-    expect(() => stepWith(continuous, [0, Number.NaN])).toThrow('LunarLanderContinuous-v3.step: expected numbers, got NaN in world 0');
+    expect(() => stepWith(continuous, [0, Number.NaN])).toThrow(
+      'LunarLanderContinuous-v3.step: expected finite numbers, got NaN in world 0',
+    );
   });
 });
 

@@ -58,6 +58,15 @@ describe('a continuous world with normalised observations', () => {
     if (needs !== 'environment') expect(frozen(once.policy)).toEqual(frozen(base.policy));
   });
 
+  it('finetune starts from the base’s own normalising layer and keeps it', () => {
+    const { row, policy } = runTrial(trial('finetune', { timesteps: 1024, learningRate: 1e-9, penalty: 1e-9 }), base, wasm, unobserved);
+    if (!row.ok) throw new Error(row.failure.message);
+    expect(row.result.rsi).toBe(1);
+    const layer = (file: Uint8Array) =>
+      ['observation.shift', 'observation.scale'].map((name) => [...decodeTensors(file).tensors[name]!.data]);
+    expect(layer(policy)).toEqual(layer(base.policy));
+  });
+
   it('random is refused: outside the region a continuous action belongs to no set', () => {
     expect(() => runTrial(trial('random'), base, wasm, unobserved)).toThrow(RefusedError);
     expect(() => runTrial(trial('random'), base, wasm, unobserved)).toThrow(/^pairs: expected violating pairs, got any/);

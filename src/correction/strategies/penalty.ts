@@ -16,7 +16,16 @@ export const finetune = strategy<FinetuneOptions>({
   source: 'fine-tuning with a penalty; the usual approximate control',
   needs: 'environment',
   correct: (input, { penalty, timesteps, learningRate }, engine, _rng, observe) =>
-    trainPenalised(input, { ...input.ppo, totalTimesteps: timesteps, learningRate }, penalty, input.base.params, true, engine, observe),
+    // The base's normalising layer stays as it is: running moments would begin anew, and its inputs would jump.
+    trainPenalised(
+      input,
+      { ...input.ppo, totalTimesteps: timesteps, learningRate, normObs: false },
+      penalty,
+      input.base.params,
+      true,
+      engine,
+      observe,
+    ),
 });
 
 /** Trained from scratch like the base, with a penalty instead of a mask. */
