@@ -260,7 +260,7 @@ describe('runTrial(…)', () => {
   it('refuses rules that leave some state without an action, and names them', () => {
     const spec = smallTrial('tsf');
     const rules = [...spec.rules, { where: { theta: [0.1, 0.2] as const }, forbid: ['right'] }];
-    expect(() => runTrial({ ...spec, rules }, base, wasm, unobserved)).toThrow(/none where rules 1 and 3 hold together/);
+    expect(() => runTrial({ ...spec, rules }, base, wasm, unobserved)).toThrow(/none where rules\[0\] and rules\[2\] hold together/);
   });
 
   it('refuses an influence threshold that no pair exceeds, with the largest score', () => {
