@@ -1,7 +1,8 @@
 import { evaluateSchema } from '../../../src/contract/evaluate.ts';
-import type { Json } from '../../../src/contract/ids.ts';
+import { contentDigest, type Json } from '../../../src/contract/ids.ts';
 import { type Job, type Limits, type TrainedRow, unlimited } from '../../../src/contract/job.ts';
 import { ppoSchema } from '../../../src/contract/ppo.ts';
+import type { Provenance } from '../../../src/contract/rows.ts';
 import { type BaseSpec, baseId, type TrialSpec, trialId } from '../../../src/contract/spec.ts';
 import type { Planned } from '../../../src/coordinator/schedule.ts';
 
@@ -79,3 +80,40 @@ export function plan(
     });
   }).flat();
 }
+
+const evaluation = { episodes: 100, steps: 50_000, meanReturn: 480, stdReturn: 1, toxicRate: null, occupancy: null, digest: 'd' };
+
+/** The row of a base of which nothing was computed. */
+export const trainedRow = (spec: BaseSpec): TrainedRow => ({
+  id: baseId(spec),
+  spec,
+  ok: true,
+  result: {
+    policy: contentDigest(policyOf(spec)),
+    environmentSteps: 1000,
+    gradientSteps: 100,
+    returns: { step: [500, 1000], value: [null, 40] },
+    trace: ['a', 'b'],
+    greedy: evaluation,
+    sampled: evaluation,
+    random: evaluation,
+  },
+});
+
+/** The file that such a row speaks of. */
+export const policyOf = (spec: BaseSpec): Uint8Array => new TextEncoder().encode(`policy of ${baseId(spec)}`);
+
+export const provenanceOf = ({ id, kind }: Job): Provenance => ({
+  id,
+  kind,
+  ok: false,
+  attempt: 1,
+  host: 'host',
+  cpu: 'a cpu',
+  node: 'v20',
+  engine: 'fake-1',
+  numerics: 'n',
+  startedAt: new Date(0).toISOString(),
+  wallMs: 1,
+  phasesMs: {},
+});
