@@ -27,3 +27,8 @@ export class MemoryError extends Error {
 export class AbortedError extends Error {
   override readonly name = 'AbortedError';
 }
+
+/** The network or the broker did not do its part for as long as was tried. Nothing is lost: the same command goes on. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+}

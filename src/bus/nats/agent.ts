@@ -1,0 +1,182 @@
+import type { Consumer, JsMsg } from '@nats-io/jetstream';
+import { millis } from '@nats-io/transport-node';
+import { canonicalJson } from '../../contract/ids.ts';
+import type { Job, JobResult } from '../../contract/job.ts';
+import { parseJob } from '../../contract/messages.ts';
+import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
+import { NatsFiles } from './files.ts';
+import { CODE, codeOf, type NatsLink, sleep } from './link.ts';
+import { consumerOf, expectName, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
+
+/** The client refuses shorter ones. */
+const LEAST_WAIT_MS = 1_000;
+const AGAIN_MS = 500;
+const ACK_MS = 2_000;
+
+/** An agent's view of the broker. Streams and consumer are the coordinator's to make: until it has, and whenever they are away, nothing comes. */
+export class NatsAgentBus implements AgentBus {
+  readonly files: Files;
+  readonly #link: NatsLink;
+  readonly #cap: string;
+  readonly #ended: Promise<null>;
+  #end: () => void = () => {};
+  #over = false;
+  #consumer: Promise<Consumer> | null = null;
+  #leaseMs = 30_000;
+
+  constructor(link: NatsLink, { cap }: { readonly cap: string }) {
+    this.#link = link;
+    this.#cap = expectName('capability', cap);
+    this.files = new NatsFiles(link);
+    this.#ended = new Promise((resolve) => {
+      this.#end = () => resolve(null);
+    });
+  }
+
+  /** What the consumer says, once it was seen. */
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
+  get closed(): boolean {
+    return this.#over || this.#link.closed;
+  }
+
+  /** Waits at least a second. */
+  async next(waitMs: number): Promise<Lease | null> {
+    for (const end = Date.now() + waitMs; !this.closed; ) {
+      const message = await this.#pull(Math.max(LEAST_WAIT_MS, end - Date.now()));
+      const lease = message && this.#open(message);
+      if (lease) return lease;
+      if (Date.now() >= end) return null;
+    }
+    return null;
+  }
+
+  /** Ends every `next` at once. Leases stay what they are. */
+  async close(): Promise<void> {
+    this.#over = true;
+    this.#end();
+  }
+
+  /** Null when nothing came, and when the broker or its consumer is away. */
+  async #pull(expires: number): Promise<JsMsg | null> {
+    try {
+      const consumer = await this.#found();
+      const pull = consumer.next({ expires });
+      const message = await Promise.race([pull, this.#ended]);
+      if (message === null && this.#over) pull.then((late) => late?.nak()).catch(() => {}); // a pull cannot be taken back
+      return message;
+    } catch {
+      this.#consumer = null;
+      await Promise.race([sleep(Math.min(AGAIN_MS, expires)), this.#ended]);
+      return null;
+    }
+  }
+
+  async #found(): Promise<Consumer> {
+    this.#consumer ??= this.#link.js.consumers.get(TASKS, consumerOf(this.#cap)).then(async (consumer) => {
+      this.#leaseMs = millis((await consumer.info(true)).config.ack_wait ?? 0) || this.#leaseMs;
+      return consumer;
+    });
+    return this.#consumer;
+  }
+
+  /** Null for what is no job: it must not come again, here or elsewhere. */
+  #open(message: JsMsg): Lease | null {
+    try {
+      const place = placeOf(message.subject);
+      const job = parseJob(message.string());
+      if (place?.id !== job.id) throw new Error(`id: expected the subject's, got ${job.id}`);
+      return new NatsLease(this.#link, { message, job, subject: resultSubject(place, job.id), leaseMs: this.#leaseMs });
+    } catch (error) {
+      this.#link.warn(`${message.subject}: dropped what is no job (${error instanceof Error ? error.message : String(error)})`);
+      message.term();
+      return null;
+    }
+  }
+}
+
+interface Leased {
+  readonly message: JsMsg;
+  readonly job: Job;
+  /** Where its result goes. */
+  readonly subject: string;
+  readonly leaseMs: number;
+}
+
+/**
+ * The server accepts what a former holder says, and acts on it: its `nak` would hand out a third time what the second is computing.
+ * So the holder keeps the time itself: what was not confirmed within `leaseMs` is lost, and then all that is said is the result.
+ */
+class NatsLease implements Lease {
+  readonly job: Job;
+  readonly attempt: number;
+  readonly #link: NatsLink;
+  readonly #leased: Leased;
+  #until: number;
+  #over = false;
+
+  constructor(link: NatsLink, leased: Leased) {
+    this.#link = link;
+    this.#leased = leased;
+    this.job = leased.job;
+    this.attempt = leased.message.info.deliveryCount;
+    this.#until = performance.now() + leased.leaseMs;
+  }
+
+  get #ours(): boolean {
+    this.#over ||= performance.now() >= this.#until;
+    return !this.#over;
+  }
+
+  async extend(): Promise<boolean> {
+    if (!this.#ours) return false;
+    const sent = performance.now();
+    try {
+      await this.#tell('+WPI', this.#until - sent);
+      if (this.#ours) this.#until = sent + this.#leased.leaseMs;
+    } catch {
+      // Ours for as long as was confirmed.
+    }
+    return this.#ours;
+  }
+
+  async complete(result: JobResult): Promise<Completion> {
+    const text = canonicalJson(result);
+    const completion = await this.#link.retry(`result of ${this.job.kind} ${this.job.id}`, () => this.#publish(result, text));
+    this.#over = true;
+    // If this gets lost the job comes again, and its result is refused as one that exists.
+    await this.#leased.message.ackAck({ timeout: ACK_MS }).catch(() => {});
+    return completion;
+  }
+
+  async release(): Promise<void> {
+    if (!this.#ours) return;
+    this.#over = true;
+    await this.#tell('-NAK', ACK_MS).catch(() => {}); // if this gets lost the lease runs out
+  }
+
+  /** `working()` and `nak()`, with an answer: what the server has seen counts, not what we have said. */
+  async #tell(what: '+WPI' | '-NAK', timeoutMs: number): Promise<void> {
+    await this.#link.nc.request(replyOf(this.#leased.message), what, { timeout: Math.max(1, timeoutMs) });
+  }
+
+  async #publish(result: JobResult, text: string): Promise<Completion> {
+    const { js, jsm } = this.#link;
+    const { subject } = this.#leased;
+    try {
+      await js.publish(subject, text, { expect: { streamName: RESULTS, lastSubjectSequence: 0 } });
+      return 'stored';
+    } catch (error) {
+      if (codeOf(error) !== CODE.wrongLastSequence) throw error;
+    }
+    const there = await jsm.direct.getMessage(RESULTS, { last_by_subj: subject });
+    if (there === null) return 'exists'; // and the coordinator has it
+    const { row } = JSON.parse(there.string()) as JobResult;
+    return canonicalJson(row) === canonicalJson(result.row) ? 'exists' : 'conflict';
+  }
+}
+
+/** Where acknowledgements go: the client's type keeps it to itself. */
+const replyOf = (message: JsMsg): string => (message as unknown as { readonly reply: string }).reply;

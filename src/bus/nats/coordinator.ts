@@ -1,0 +1,188 @@
+import type { StoredMsg } from '@nats-io/jetstream';
+import { canonicalJson } from '../../contract/ids.ts';
+import type { Job } from '../../contract/job.ts';
+import { parseResult } from '../../contract/messages.ts';
+import type { CoordinatorBus, Delivery, Files } from '../bus.ts';
+import { NatsFiles } from './files.ts';
+import { CODE, codeOf, type NatsLink, sleep } from './link.ts';
+import { consumerConfig, consumerOf, ensureBroker, expectName, type Place, RESULTS, resultSubject, TASKS, taskSubject } from './streams.ts';
+
+export interface NatsCoordinatorOptions extends Place {
+  readonly leaseMs?: number;
+  /** The coordinator's own files: the policy of a base is put into the broker before a trial that needs it. */
+  readonly origin?: Files;
+}
+
+/** How often the stream is looked at when nobody said that a result came: hints may be lost. */
+const POLL_MS = 1_000;
+/** After a hint: the message may not be stored yet. */
+const SOON_MS = 2;
+
+/**
+ * The coordinator's view of the broker. Results are read one by one by their place in the stream and are taken out after their row is on
+ * the disk, so nothing is held by a consumer and a restart reads what is left from the start.
+ */
+export class NatsCoordinatorBus implements CoordinatorBus {
+  readonly files: Files;
+  readonly #link: NatsLink;
+  readonly #place: Place;
+  readonly #leaseMs: number;
+  readonly #origin: Files | undefined;
+  readonly #watchdog: NodeJS.Timeout;
+  readonly #stuck = { delivered: -1, since: 0 };
+  #closed = false;
+  #wake: (() => void) | null = null;
+  #hinted = false;
+
+  private constructor(link: NatsLink, { cap, sweep, leaseMs = 30_000, origin }: NatsCoordinatorOptions) {
+    this.#link = link;
+    this.#place = { cap: expectName('capability', cap), sweep: expectName('sweep', sweep) };
+    this.#leaseMs = leaseMs;
+    this.#origin = origin;
+    this.files = new NatsFiles(link, () => this.#ensure());
+    this.#watchdog = setInterval(() => void this.#unstick().catch(() => {}), leaseMs / 2);
+    this.#watchdog.unref();
+  }
+
+  static async open(link: NatsLink, options: NatsCoordinatorOptions): Promise<NatsCoordinatorBus> {
+    const bus = new NatsCoordinatorBus(link, options);
+    await link.retry('streams', () => bus.#ensure());
+    return bus;
+  }
+
+  async enqueue(job: Job): Promise<boolean> {
+    if (this.#closed) return false;
+    return this.#retry(`job ${job.id}`, async () => {
+      if (await this.#link.jsm.direct.getMessage(RESULTS, { last_by_subj: resultSubject(this.#place, job.id) })) return false;
+      if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy);
+      try {
+        const expect = { streamName: TASKS, lastSubjectSequence: 0 };
+        await this.#link.js.publish(taskSubject(this.#place, job.id), canonicalJson(job), { expect });
+        return true;
+      } catch (error) {
+        if (codeOf(error) === CODE.wrongLastSequence) return false;
+        throw error;
+      }
+    });
+  }
+
+  async queued(): Promise<ReadonlySet<string>> {
+    return this.#retry('list of jobs', async () => {
+      const lists = await Promise.all([this.#subjects(TASKS, taskSubject(this.#place, '>')), this.#subjects(RESULTS, this.#results)]);
+      return new Set(lists.flat().map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
+    });
+  }
+
+  async *results(): AsyncGenerator<Delivery> {
+    const hints = this.#link.nc.subscribe(this.#results, {
+      callback: () => {
+        this.#hinted = true;
+        this.#wake?.();
+      },
+    });
+    let [next, made] = [1, ''];
+    try {
+      for (let pauseMs = POLL_MS; ; ) {
+        this.#hinted = false;
+        const message = await this.#retry('results', () =>
+          this.#link.jsm.direct.getMessage(RESULTS, { seq: next, next_by_subj: this.#results }),
+        );
+        if (message) {
+          next = message.seq + 1;
+          pauseMs = SOON_MS;
+          const delivery = await this.#deliver(message);
+          if (delivery) yield delivery;
+          continue;
+        }
+        if (this.#closed) return;
+        if (pauseMs === POLL_MS) {
+          const { created } = await this.#retry('results', () => this.#link.jsm.streams.info(RESULTS));
+          if (made !== '' && created !== made) next = 1; // another stream of that name: the old one was lost
+          made = created;
+        }
+        if (await this.#pause(pauseMs)) pauseMs = SOON_MS;
+        else pauseMs = Math.min(2 * pauseMs, POLL_MS);
+      }
+    } finally {
+      hints.unsubscribe();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#watchdog);
+    this.#wake?.();
+  }
+
+  get #results(): string {
+    return resultSubject(this.#place, '>');
+  }
+
+  #ensure(): Promise<void> {
+    return ensureBroker(this.#link, this.#place.cap, this.#leaseMs);
+  }
+
+  #retry<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.#link.retry(what, work, () => this.#ensure());
+  }
+
+  async #subjects(stream: string, subjects_filter: string): Promise<string[]> {
+    const { state } = await this.#link.jsm.streams.info(stream, { subjects_filter });
+    return Object.keys(state.subjects ?? {});
+  }
+
+  async #putPolicy(digest: string): Promise<void> {
+    if (this.#origin === undefined || (await this.files.has('policies', digest))) return;
+    await this.files.put('policies', await this.#origin.get('policies', digest));
+  }
+
+  /** Null for what is no result: it is taken out, and its job will be missed and given out again. */
+  async #deliver({ subject, data }: StoredMsg): Promise<Delivery | null> {
+    // By subject, not by number: in a stream that was lost and made anew the number may be another result's.
+    const ack = async (): Promise<void> => {
+      await this.#retry(subject, () => this.#link.jsm.streams.purge(RESULTS, { filter: subject }));
+    };
+    try {
+      const result = parseResult(new TextDecoder().decode(data));
+      if (resultSubject(this.#place, result.row.id) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
+      return { result, ack };
+    } catch (error) {
+      this.#link.warn(`${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})`);
+      await ack();
+      return null;
+    }
+  }
+
+  /** Whether a hint ended it. */
+  async #pause(ms: number): Promise<boolean> {
+    if (this.#hinted) {
+      await sleep(SOON_MS);
+      return true;
+    }
+    const hinted = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+    this.#wake = null;
+    return hinted;
+  }
+
+  /**
+   * A consumer that has work, has agents that wait, and gives out nothing for two leases is turned off and on again: a work queue keeps
+   * what was not acknowledged. Reported of servers up to 2.12.3 (nats-server issue 7680).
+   */
+  async #unstick(): Promise<void> {
+    const { consumers } = this.#link.jsm;
+    const { cap } = this.#place;
+    const { num_pending, num_waiting, delivered } = await consumers.info(TASKS, consumerOf(cap));
+    const idle = num_pending === 0 || num_waiting === 0 || delivered.consumer_seq !== this.#stuck.delivered;
+    if (idle) Object.assign(this.#stuck, { delivered: delivered.consumer_seq, since: Date.now() });
+    if (Date.now() - this.#stuck.since < 2 * this.#leaseMs) return;
+    this.#link.warn(`consumer ${consumerOf(cap)}: ${num_pending} job(s) wait and none is given out; it is made anew`);
+    await consumers.delete(TASKS, consumerOf(cap));
+    await consumers.add(TASKS, consumerConfig(cap, this.#leaseMs));
+  }
+}

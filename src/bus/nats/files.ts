@@ -1,0 +1,68 @@
+import { type ObjectStore, Objm } from '@nats-io/obj';
+import { TransportError } from '../../contract/errors.ts';
+import { contentDigest } from '../../contract/ids.ts';
+import type { FileKind } from '../../contract/job.ts';
+import type { Files } from '../bus.ts';
+import { type NatsLink, sleep } from './link.ts';
+import { BUCKET } from './streams.ts';
+
+const READ_MS = 30_000;
+
+/** Files in the broker's object store. A name is never written twice: that would take the old chunks away from who is reading them. */
+export class NatsFiles implements Files {
+  readonly #link: NatsLink;
+  readonly #mend: (() => Promise<void>) | undefined;
+  #opened: Promise<ObjectStore> | null = null;
+
+  /** `mend` makes a store that was lost; who may not make one waits for who may. */
+  constructor(link: NatsLink, mend?: () => Promise<void>) {
+    this.#link = link;
+    this.#mend = mend;
+  }
+
+  async put(kind: FileKind, bytes: Uint8Array): Promise<string> {
+    const digest = contentDigest(bytes);
+    const name = nameOf(kind, digest);
+    await this.#retry(name, async (store) => {
+      if (!(await isThere(store, name))) await store.putBlob({ name }, bytes);
+    });
+    return digest;
+  }
+
+  async get(kind: FileKind, digest: string): Promise<Uint8Array> {
+    const name = nameOf(kind, digest);
+    return this.#retry(name, async (store) => {
+      if (!(await isThere(store, name))) throw new TransportError(`${name}: expected it in the broker's store, found nothing`);
+      const bytes = await Promise.race([store.getBlob(name), sleep(READ_MS).then(() => null)]);
+      if (bytes === null) throw new Error('it could not be read');
+      if (contentDigest(bytes) !== digest) throw new TransportError(`${name}: expected the content that its name says, got another`);
+      return new Uint8Array(bytes); // not a Buffer
+    });
+  }
+
+  async has(kind: FileKind, digest: string): Promise<boolean> {
+    const name = nameOf(kind, digest);
+    return this.#retry(name, (store) => isThere(store, name));
+  }
+
+  #retry<T>(name: string, work: (store: ObjectStore) => Promise<T>): Promise<T> {
+    return this.#link.retry(
+      name,
+      async () => {
+        this.#opened ??= new Objm(this.#link.js).open(BUCKET, false);
+        return work(await this.#opened);
+      },
+      async () => {
+        this.#opened = null;
+        await this.#mend?.();
+      },
+    );
+  }
+}
+
+const nameOf = (kind: FileKind, digest: string): string => `${kind}-${digest}`;
+
+async function isThere(store: ObjectStore, name: string): Promise<boolean> {
+  const info = await store.info(name);
+  return info !== null && !info.deleted;
+}

@@ -1,0 +1,131 @@
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
+import { TransportError } from '../../contract/errors.ts';
+import { HostError } from '../../contract/host.ts';
+import { isLoopback, judgeVersion } from './version.ts';
+
+export interface LinkOptions {
+  /** `nats://host:port`. */
+  readonly url: string;
+  /** Who connects, for the server's lists. */
+  readonly name: string;
+  readonly warn?: (message: string) => void;
+  /** How long what fails is tried again before it is a TransportError. A broker may be away for so long. */
+  readonly patienceMs?: number;
+  /** How often a silent server is asked for a sign of life; after two without one the connection is given up and made anew. */
+  readonly pingMs?: number;
+  /** How long one request may go unanswered. */
+  readonly requestMs?: number;
+}
+
+/** JetStream's numbers of errors: what is told apart. */
+export const CODE = {
+  wrongLastSequence: 10071,
+  /** "Maximum messages per subject exceeded", and "no space left" just as well: never a sign that something exists. */
+  notStored: 10077,
+  tooLarge: 10054,
+  nameInUse: 10058,
+} as const;
+
+export const codeOf = (error: unknown): number | null => (error instanceof JetStreamApiError ? error.code : null);
+
+const PAUSE_MS = { first: 20, longest: 2_000 };
+const WAITING_MS = 5_000;
+
+/** One connection, with what the client's defaults lack: it comes back for as long as it takes, and sees a frozen server. */
+export class NatsLink {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly warn: (message: string) => void;
+  readonly #patienceMs: number;
+
+  private constructor(
+    nc: NatsConnection,
+    jsm: JetStreamManager,
+    requestMs: number,
+    { warn = () => {}, patienceMs = 600_000 }: LinkOptions,
+  ) {
+    this.nc = nc;
+    this.js = jetstream(nc, { timeout: requestMs });
+    this.jsm = jsm;
+    this.warn = warn;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Waits for a server that is not there yet; refuses one that is too old. */
+  static async connect(options: LinkOptions): Promise<NatsLink> {
+    const { url, name, warn = () => {}, pingMs = 10_000, requestMs = 5_000 } = options;
+    const waiting = setTimeout(() => warn(`${url}: no broker there yet; waiting for it`), WAITING_MS);
+    const nc = await connect({
+      servers: url,
+      name,
+      maxReconnectAttempts: -1, // the default gives up for good after 20 s
+      waitOnFirstConnect: true,
+      reconnectTimeWait: 500,
+      reconnectJitter: 1_000,
+      pingInterval: pingMs, // the default notices a frozen server after four minutes
+      maxPingOut: 2,
+      inboxPrefix: `_INBOX_${name}`,
+      noAsyncTraces: true, // a stack for every request is a third of its price
+    }).finally(() => clearTimeout(waiting));
+    const [host = ''] = nc.getServer().split(/:\d+$/);
+    const { refused, warning } = judgeVersion(nc.info?.version ?? '', isLoopback(host));
+    if (refused !== null) {
+      await nc.close();
+      throw new HostError(`${url}: ${refused}`);
+    }
+    if (warning !== null) warn(`${url}: ${warning}`);
+    const link = new NatsLink(nc, await jetstreamManager(nc, { checkAPI: false, timeout: requestMs }), requestMs, options);
+    void link.#watch(url);
+    return link;
+  }
+
+  get closed(): boolean {
+    return this.nc.isClosed();
+  }
+
+  /**
+   * Tries again, with growing pauses, what failed for a reason that may pass; `mend` is called in between. A timeout means
+   * "unknown", so `work` must bear being done twice.
+   */
+  async retry<T>(what: string, work: () => Promise<T>, mend: () => Promise<void> = async () => {}): Promise<T> {
+    const deadline = Date.now() + this.#patienceMs;
+    for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (isOurs(error)) throw error;
+        if (isFinal(error) || this.closed || Date.now() + pauseMs > deadline) {
+          const why = error instanceof Error ? error.message : String(error);
+          throw new TransportError(`${what}: the broker does not take it (${why}); the same command goes on from here`, { cause: error });
+        }
+        await sleep(pauseMs * (0.5 + Math.random()));
+        await mend().catch(() => {});
+      }
+    }
+  }
+
+  /** What was said is sent first, if there is somebody to send it to. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    await Promise.race([this.nc.drain().catch(() => {}), sleep(2_000)]);
+    await this.nc.close();
+  }
+
+  async #watch(url: string): Promise<void> {
+    for await (const { type } of this.nc.status()) {
+      if (type === 'disconnect') this.warn(`${url}: the connection is lost; trying to get it back`);
+      if (type === 'reconnect') this.warn(`${url}: connected again`);
+    }
+  }
+}
+
+/** Not the network's fault. */
+const isOurs = (error: unknown): boolean => error instanceof TypeError || error instanceof TransportError;
+
+/** Would fail the same way again. */
+const isFinal = (error: unknown): boolean =>
+  codeOf(error) === CODE.tooLarge || error instanceof errors.PermissionViolationError || error instanceof errors.InvalidArgumentError;
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

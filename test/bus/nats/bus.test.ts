@@ -1,0 +1,201 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { NatsAgentBus } from '../../../src/bus/nats/agent.ts';
+import { NatsCoordinatorBus, type NatsCoordinatorOptions } from '../../../src/bus/nats/coordinator.ts';
+import { type LinkOptions, NatsLink } from '../../../src/bus/nats/link.ts';
+import type { NatsServer } from '../../../src/bus/nats/server.ts';
+import { RESULTS, resultSubject, TASKS, taskSubject } from '../../../src/bus/nats/streams.ts';
+import { canonicalJson } from '../../../src/contract/ids.ts';
+import { baseJob, baseSpec, policyOf, trainedRow, trialJob, trialSpec } from '../../worker/fake/specs.ts';
+import { a, type Bus, b, describeBus, jobs, resultOf, sleep, take } from '../conformance.ts';
+import { noServer, startServer } from './servers.ts';
+
+const links = new Set<NatsLink>();
+const said: string[] = [];
+const link = async ({ url }: NatsServer, options: Partial<LinkOptions> = {}): Promise<NatsLink> => {
+  const made = await NatsLink.connect({ url, name: 'test', requestMs: 1_000, warn: (message) => said.push(message), ...options });
+  links.add(made);
+  return made;
+};
+afterAll(async () => {
+  await Promise.all([...links].map((one) => one.close()));
+});
+
+interface Pair extends Bus {
+  readonly coordinator: NatsCoordinatorBus;
+  readonly agent: NatsAgentBus;
+  readonly link: NatsLink;
+  readonly place: { readonly cap: string; readonly sweep: string };
+}
+
+const LEASE_MS = 700;
+let made = 0;
+
+/** Both sides, at a place of their own, each over its own connection. */
+async function pair(server: NatsServer, options: Partial<NatsCoordinatorOptions> = {}, linked: Partial<LinkOptions> = {}): Promise<Pair> {
+  const [ours, theirs] = [await link(server, linked), await link(server, linked)];
+  const place = { cap: `cpu-${made++}`, sweep: 'quick' };
+  const coordinator = await NatsCoordinatorBus.open(ours, { ...place, leaseMs: LEASE_MS, ...options });
+  const agent = new NatsAgentBus(theirs, place);
+  return { coordinator, agent, link: ours, place, close: async () => void (await Promise.all([coordinator.close(), agent.close()])) };
+}
+
+if (!noServer) {
+  let shared: Promise<NatsServer> | null = null;
+  const server = (): Promise<NatsServer> => {
+    shared ??= startServer();
+    return shared;
+  };
+  describeBus('NATS', LEASE_MS, async () => pair(await server()));
+
+  describe('NATS alone', () => {
+    it('two agents share the jobs, each takes one at a time', async () => {
+      const { coordinator, agent, place } = await pair(await server());
+      const other = new NatsAgentBus(await link(await server()), place);
+      const many = Array.from({ length: 20 }, (_, i) => baseJob(baseSpec(100 + i)));
+      for (const job of many) await coordinator.enqueue(job);
+      const taken = [0, 0];
+      await Promise.all(
+        [agent, other].map(async (one, i) => {
+          for (let lease = await one.next(1); lease; lease = await one.next(1)) {
+            taken[i]!++;
+            await sleep(10);
+            expect(await lease.complete(resultOf(lease.job))).toBe('stored');
+          }
+        }),
+      );
+      expect(taken[0]! + taken[1]!).toBe(20);
+      expect(Math.min(...taken)).toBeGreaterThan(5);
+      expect(new Set((await take(coordinator, 20)).map(({ result }) => result.row.id))).toEqual(new Set(many.map(({ id }) => id)));
+    });
+
+    it('a job whose agent is gone goes to another after its lease', async () => {
+      const { coordinator, agent, place } = await pair(await server());
+      const gone = await link(await server());
+      await coordinator.enqueue(a);
+      expect(await new NatsAgentBus(gone, place).next(1_000)).not.toBeNull();
+      await gone.nc.close();
+      const since = Date.now();
+      expect((await agent.next(20_000))?.attempt).toBe(2);
+      expect(Date.now() - since).toBeLessThan(LEASE_MS + 2_000);
+    });
+
+    it('sees nothing of another sweep or of other code', async () => {
+      const [one, two] = [await pair(await server()), await pair(await server())];
+      const sibling = await NatsCoordinatorBus.open(one.link, { ...one.place, sweep: 'other', leaseMs: LEASE_MS });
+      await one.coordinator.enqueue(a);
+      expect(await two.agent.next(1)).toBeNull();
+      expect([await sibling.queued(), await two.coordinator.queued()]).toEqual([new Set(), new Set()]);
+    });
+
+    it('put(kind, bytes) is idempotent, get(kind, digest) gives what its name says or nothing', async () => {
+      const { coordinator, agent } = await pair(await server());
+      const bytes = new Uint8Array(300_000).map((_, i) => i % 251);
+      const digest = await agent.files.put('policies', bytes);
+      expect(await agent.files.put('policies', bytes)).toBe(digest);
+      expect(Buffer.compare(await coordinator.files.get('policies', digest), bytes)).toBe(0);
+      expect(await coordinator.files.has('forget', digest)).toBe(false);
+      await expect(coordinator.files.get('forget', digest)).rejects.toThrow(/expected it in the broker's store, found nothing/);
+    });
+
+    it("enqueue(trial) puts its base's policy where agents find it", async () => {
+      const spec = baseSpec(7);
+      const row = trainedRow(spec);
+      const origin = { put: async () => '', has: async () => true, get: async () => policyOf(spec) };
+      const { coordinator, agent } = await pair(await server(), { origin });
+      await coordinator.enqueue(trialJob(trialSpec(spec), row));
+      expect(await agent.files.get('policies', row.result.policy)).toEqual(policyOf(spec));
+    });
+
+    it('a message that is no job is dropped, and so is one that is no result', async () => {
+      const { coordinator, agent, link, place } = await pair(await server());
+      said.length = 0;
+      await link.js.publish(taskSubject(place, 'no-json'), '{');
+      await link.js.publish(taskSubject(place, a.id), canonicalJson(b));
+      await link.js.publish(`lab.task.${place.cap}.Odd.${b.id}`, canonicalJson(b));
+      await coordinator.enqueue(b);
+      expect((await agent.next(5_000))?.job).toEqual(b);
+      await link.js.publish(resultSubject(place, 'no-json'), '{"kind":"base"}');
+      await link.js.publish(resultSubject(place, a.id), canonicalJson(resultOf(b)));
+      await link.js.publish(resultSubject(place, b.id), canonicalJson(resultOf(b)));
+      expect((await take(coordinator, 1))[0]!.result).toEqual(resultOf(b));
+      expect(said.filter((message) => /dropped what is no (job|result)/.test(message))).toHaveLength(5);
+      expect(await coordinator.queued()).toEqual(new Set([b.id]));
+    });
+
+    it('a consumer that gives out nothing is made anew', async () => {
+      const { coordinator, agent, link, place } = await pair(await server());
+      if (link.nc.info!.version.startsWith('2.9') || link.nc.info!.version.startsWith('2.10')) return; // they cannot pause one
+      await link.jsm.consumers.pause(TASKS, `cap-${place.cap}`, new Date(Date.now() + 600_000));
+      await coordinator.enqueue(a);
+      expect((await agent.next(20_000))?.job.id).toBe(a.id);
+      expect(said.at(-1)).toMatch(/1 job\(s\) wait and none is given out; it is made anew/);
+    });
+  });
+
+  describe('NATS, a broker that fails', () => {
+    it('jobs, leases and results survive a server that is killed', async () => {
+      const first = await startServer();
+      const { coordinator, agent } = await pair(first, { leaseMs: 4_000 });
+      for (const job of jobs) await coordinator.enqueue(job);
+      await (await agent.next(1_000))!.complete(resultOf(a));
+      const held = await agent.next(1_000);
+      await first.kill();
+      const done = held!.complete(resultOf(b)); // the broker is away now
+      await startServer({ store: first.store, port: first.port });
+      expect(await done).toMatch(/stored|exists/);
+      expect((await take(coordinator, 2)).map(({ result }) => result.row.id)).toEqual([a.id, b.id]);
+      // A server forgets the deliveries of its last moments: b may come again, and is refused as one that exists.
+      for (let last = ''; last !== jobs[2]!.id; ) {
+        const lease = await agent.next(10_000);
+        last = lease!.job.id;
+        expect(await lease!.complete(resultOf(lease!.job))).toBe(last === b.id ? 'exists' : 'stored');
+      }
+    });
+
+    it('a store that was wiped fills again', async () => {
+      const first = await startServer();
+      const { coordinator, agent } = await pair(first);
+      const results = take(coordinator, 4);
+      const finish = async (): Promise<void> => {
+        const lease = await agent.next(20_000);
+        await lease!.complete(resultOf(lease!.job));
+      };
+      for (const job of jobs) await coordinator.enqueue(job);
+      for (const _ of jobs) await finish();
+      await sleep(100); // all three are read, none is acknowledged
+      await first.kill();
+      await startServer({ port: first.port });
+      expect(await coordinator.queued()).toEqual(new Set());
+      expect(await coordinator.enqueue(b)).toBe(true);
+      await finish();
+      expect((await results).map(({ result }) => result.row.id)).toEqual([...jobs.map(({ id }) => id), b.id]);
+    });
+
+    it('a full stream is not taken for one that has the result, and heals', async () => {
+      const { coordinator, agent, link } = await pair(await startServer());
+      await link.jsm.streams.update(RESULTS, { max_bytes: 10 });
+      await coordinator.enqueue(a);
+      const lease = await agent.next(1_000);
+      const heartbeat = setInterval(() => void lease!.extend(), LEASE_MS / 4);
+      let completion = '';
+      const done = lease!.complete(resultOf(a)).then((said) => {
+        completion = said;
+      });
+      await sleep(500);
+      expect(completion).toBe('');
+      await link.jsm.streams.update(RESULTS, { max_bytes: 1_000_000 });
+      await done;
+      clearInterval(heartbeat);
+      expect(completion).toBe('stored');
+    });
+
+    it('gives up with a TransportError when patience is over', async () => {
+      const server = await startServer();
+      const { coordinator, link } = await pair(server, {}, { patienceMs: 300 });
+      await link.jsm.streams.update(TASKS, { max_bytes: 10 });
+      await expect(coordinator.enqueue(a)).rejects.toMatchObject({ name: 'TransportError' });
+    });
+  });
+} else {
+  it.skip('NATS: no server; npm run nats-server fetches one', () => {});
+}
