@@ -113,8 +113,8 @@ const trialResult = z.strictObject({
 const failure = z.strictObject({ kind: z.enum(['diverged', 'refused', 'bug', 'crashed', 'limit']), message: text });
 const notOk = z.literal(false);
 const trainedRow = z.strictObject({ id, spec: baseSpec, ok: z.literal(true), result: baseResult });
-const baseRow = z.union([trainedRow, z.strictObject({ id, spec: baseSpec, ok: notOk, failure })]);
-const trialRow = z.union([
+const baseRow = z.discriminatedUnion('ok', [trainedRow, z.strictObject({ id, spec: baseSpec, ok: notOk, failure })]);
+const trialRow = z.discriminatedUnion('ok', [
   z.strictObject({ id, base: id, spec: trialSpec, ok: z.literal(true), result: trialResult }),
   z.strictObject({ id, base: id, spec: trialSpec, ok: notOk, failure }),
 ]);
@@ -122,7 +122,7 @@ const trialRow = z.union([
 const positive = z.int().positive().nullable();
 const limits = z.strictObject({ wallMs: positive, memoryMb: positive });
 
-const job = z.union([
+const job = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('base'), id, spec: baseSpec, limits }),
   z.strictObject({ kind: z.literal('trial'), id, spec: trialSpec, base: trainedRow, limits }),
 ]);
@@ -143,7 +143,7 @@ const provenance = z.strictObject({
   stack: text.optional(),
 });
 
-const result = z.union([
+const result = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('base'), row: baseRow, provenance }),
   z.strictObject({ kind: z.literal('trial'), row: trialRow, provenance }),
 ]);
