@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Files } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
-import { AbortedError } from '../../src/contract/errors.ts';
+import { AbortedError, TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
 import { failureRow, type Job, type JobResult, type TrainedRow } from '../../src/contract/job.ts';
 import { Agent } from '../../src/worker/agent/agent.ts';
@@ -59,6 +59,22 @@ describe('Agent.run()', () => {
     expect([...stored.keys()]).toEqual([`policies/${policy}`]);
     expect(provenance).toMatchObject({ id: one.id, kind: 'base', ok: true, attempt: 1, numerics: 'n1', ...facts });
     expect(provenance.host).toMatch(/^[a-z2-7]{8}$/);
+    await bus.close();
+    await working;
+  });
+
+  it('gives back and tries again what the network prevented', async () => {
+    const trial = trialJob(trialSpec(baseSpec(1)), trainedRow(one));
+    await bus.enqueue(trial);
+    const get = bus.files.get;
+    bus.files.get = async () => {
+      bus.files.get = get;
+      await bus.files.put('policies', bytes);
+      throw new TransportError('policy: expected it in the broker');
+    };
+    const working = make(async (job) => ({ ...trained(job), row: failureRow(job, { kind: 'bug', message: 'no' }), files: [] })).run();
+    expect((await firstResult()).provenance.attempt).toBe(2);
+    expect(warnings).toEqual(['policy: expected it in the broker']);
     await bus.close();
     await working;
   });

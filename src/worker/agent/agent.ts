@@ -1,6 +1,6 @@
 import { cpus, hostname } from 'node:os';
 import type { AgentBus, Lease } from '../../bus/bus.ts';
-import { AbortedError } from '../../contract/errors.ts';
+import { AbortedError, TransportError } from '../../contract/errors.ts';
 import { shortId } from '../../contract/ids.ts';
 import { filesOf, type JobResult, type Row } from '../../contract/job.ts';
 import type { BaseRow, Provenance, TrialRow } from '../../contract/rows.ts';
@@ -17,6 +17,8 @@ export interface AgentOptions {
 
 /** How long one `next` waits; bounds how long an idle agent takes to notice that it drains. */
 const NEXT_MS = 5_000;
+/** After the network failed. */
+const AGAIN_MS = 1_000;
 
 /** Takes jobs from the bus, one per free slot, has them computed, and gives back rows. Holds leases and no other state. */
 export class Agent {
@@ -32,8 +34,8 @@ export class Agent {
   }
 
   /**
-   * Works until `drain`, `stop` or the end of the bus. Rejects at once for what no other job would survive either:
-   * an executor that does not start, files that cannot be read or stored.
+   * Works until `drain`, `stop` or the end of the bus. What the network prevents is given back and tried again. Rejects at once for
+   * what no other job would survive either: an executor that does not start, files that cannot be read or stored.
    */
   async run(): Promise<void> {
     await Promise.all(Array.from({ length: this.#options.pool.slots }, () => this.#slot()));
@@ -62,8 +64,12 @@ export class Agent {
       try {
         await work;
       } catch (error) {
-        this.#draining = true;
-        throw error;
+        if (!(error instanceof TransportError)) {
+          this.#draining = true;
+          throw error;
+        }
+        this.#warn(error.message);
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       } finally {
         this.#serving.delete(work);
       }
