@@ -3,7 +3,7 @@ import { environment } from './environments.ts';
 import { EVALUATION_EPISODES, evaluateSchema } from './evaluate.ts';
 import { canonicalJson, type Json } from './ids.ts';
 import type { Job, JobResult } from './job.ts';
-import { ppoSchema } from './ppo.ts';
+import { ppoSchema, resolvePpo } from './ppo.ts';
 import { ACCEPTANCE_RULES, baseId, compileRules, trialId } from './spec.ts';
 
 /**
@@ -28,7 +28,7 @@ const baseSpec = z.strictObject({
   options,
   ppo: z.unknown().refine((ppo) => {
     const parsed = ppoSchema.safeParse(ppo);
-    return parsed.success && canonicalJson(parsed.data) === canonicalJson(ppo);
+    return parsed.success && canonicalJson(resolvePpo(parsed.data)) === canonicalJson(ppo);
   }, 'must be resolved options of PPO'),
   seed,
   engine: z.enum(['wasm', 'reference']),
