@@ -1,14 +1,8 @@
 // CartPole-v1 by PPO with Stable-Baselines3's default hyper-parameters and a shared 64-64 trunk: 2048 transitions per iteration,
 // 10 epochs over minibatches of 64. Every measurement trains a fresh policy, so that all go through the same part of the learning curve.
-import { environment } from '../dist/contract/environments.js';
-import { ppoSchema } from '../dist/contract/ppo.js';
-import { makeEnv } from '../dist/envs/make.js';
-import { makeEngine } from '../dist/math/engines/index.js';
-import { makeStream, worldSeed } from '../dist/math/rng/streams.js';
-import { initialParams } from '../dist/ppo/init.js';
-import { rowsNeeded, train } from '../dist/ppo/train.js';
 import { startPeer } from './peers/peer.mjs';
 import { ratio, row } from './stats.mjs';
+import { trainTimed } from './training.mjs';
 
 const ROUNDS = 5;
 const ENGINES = ['wasm', 'reference'];
@@ -50,42 +44,7 @@ export async function ppo(say) {
   };
 }
 
-/** ms of CPU time that this process has used, in all its threads. */
-const cpuMs = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-
-function trainOnce(name, totalTimesteps, seed) {
-  const options = ppoSchema.parse({ totalTimesteps });
-  const { observation, actions, options: worldOptions } = environment('CartPole-v1');
-  const shape = {
-    obsDim: observation.length,
-    hidden: options.hidden,
-    actions: actions.length,
-    gaussian: false,
-    separate: options.separate,
-  };
-  const network = makeEngine(name).network(shape, rowsNeeded(options));
-  network.set(initialParams(shape, options, makeStream('init', 'bench', seed)));
-  const world = makeEnv('CartPole-v1', worldOptions.parse({}), options.numEnvs);
-  world.resetEach([worldSeed(makeStream('world', 'bench', seed, 0))]);
-
-  // An update begins where the advantages are known and ends where the iteration is logged.
-  let [updates, updateMs, updateStart] = [0, 0, 0];
-  const gae = network.gae.bind(network);
-  network.gae = (...args) => {
-    gae(...args);
-    updateStart = cpuMs();
-  };
-  const log = () => {
-    updateMs += cpuMs() - updateStart;
-    updates++;
-  };
-  const [action, shuffle] = [makeStream('action', 'bench', seed), makeStream('shuffle', 'bench', seed)];
-  const start = cpuMs();
-  const { environmentSteps } = train({ world, network, options, action, shuffle, log });
-  const used = cpuMs() - start;
-  network.free();
-  return { stepsPerCpuSecond: (1000 * environmentSteps) / used, msPerUpdate: updateMs / updates };
+function trainOnce(engine, totalTimesteps, seed) {
+  const { environmentSteps, updates, ms } = trainTimed({ id: 'CartPole-v1', engine, seed, options: { totalTimesteps } });
+  return { stepsPerCpuSecond: (1000 * environmentSteps) / ms.all, msPerUpdate: ms.update / updates };
 }

@@ -13,3 +13,9 @@ export const ratio = (name, a, b) =>
     'x',
     a.map((value, i) => value / b[i]),
   );
+
+/** ms of CPU time that this process has used, in all its threads. */
+export const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { ENVIRONMENTS } from '../dist/contract/environments.js';
 import { heuristic } from '../dist/envs/lunarlander/heuristic.js';
 import { makeEnv } from '../dist/envs/make.js';
+import { cpuMs } from './stats.mjs';
 
 const ROWS = 64; // of actions, used in turns
 
@@ -36,11 +37,6 @@ function makeRun(id, n, flown) {
     return steps * n;
   };
 }
-
-const cpuMs = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
 
 function speed(run, n, ms) {
   const start = cpuMs();
