@@ -1,23 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { environment } from '../../src/contract/environments.ts';
 import { makeEnv } from '../../src/envs/make.ts';
 import type { VecEnv } from '../../src/envs/vecenv.ts';
 import { Pcg64 } from '../../src/math/rng/pcg64.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
+import { expectReplays, type RecordedEpisode, recording } from './recorded.ts';
 
-interface Episode {
-  seed: number;
-  obs: number[][];
-  act: number[];
-  rew: number[];
-  term: boolean[];
-  trunc: boolean[];
-  state: number[][];
-}
-const packed = readFileSync(new URL('../golden/cartpole.json.gz', import.meta.url));
-const { episodes }: { episodes: Episode[] } = JSON.parse(gunzipSync(packed).toString());
+const { episodes } = recording('cartpole');
+type WithState = RecordedEpisode & { act: number[]; state: number[][] };
 
 /** As a run does it: the contract resolves the options, `makeEnv` takes them. */
 function cartPole(options: Record<string, unknown> = {}, n = 1): VecEnv {
@@ -46,28 +36,14 @@ function stepWith(env: VecEnv, action: number): void {
 describe('the recorded episodes', () => {
   it('reset(seed) and step() give Gymnasium’s float32 observations, rewards and flags, whole episodes long', () => {
     expect(episodes).toHaveLength(30);
-    const env = cartPole();
-    let steps = 0;
-    for (const { seed, obs, act, rew, term, trunc } of episodes) {
-      env.reset(seed);
-      expect([...env.obs], `seed ${seed}`).toEqual(obs[0]);
-      act.forEach((action, t) => {
-        stepWith(env, action);
-        const ended = term[t] || trunc[t];
-        const seen = [...(ended ? env.finalObs : env.obs), env.reward[0], env.terminated[0], env.truncated[0], env.ended[0]];
-        const recorded = [...obs[t + 1]!, rew[t], Number(term[t]), Number(trunc[t]), Number(ended)];
-        expect(seen, `seed ${seed}, step ${t + 1}`).toEqual(recorded);
-        steps++;
-      });
-      expect([env.ended[0], env.episodeLength[0], env.episodeReturn[0]]).toEqual([1, act.length, rew.reduce((a, b) => a + b)]);
-    }
+    const steps = expectReplays(cartPole(), episodes);
     expect(steps).toBe(episodes.reduce((sum, e) => sum + e.act.length, 0));
   });
 
   it('step() leads from every recorded float64 state to the next, to the bit', () => {
     // More than need be: where the recorder's sine or cosine is not correctly rounded, ours may differ in the last bit. In these it never does.
     const env = cartPole();
-    for (const { seed, act, state } of episodes) {
+    for (const { seed, act, state } of episodes as WithState[]) {
       env.reset(0); // sets the clock back: no step below is truncated
       for (let t = 0; t + 1 < act.length; t++) {
         env.setState(0, state[t]!);
@@ -79,7 +55,7 @@ describe('the recorded episodes', () => {
 
   it('reset(seed) draws Gymnasium’s float64 initial states to the bit', () => {
     const env = cartPole();
-    for (const { seed, state } of episodes) {
+    for (const { seed, state } of episodes as WithState[]) {
       env.reset(seed);
       expect(stateOf(env)).toEqual(state[0]);
     }

@@ -3,14 +3,14 @@ import { environment } from '../../src/contract/environments.ts';
 import { drawingOf } from '../../src/envs/geometry.ts';
 import { type Replay, recordEpisode } from '../../src/envs/replay.ts';
 import type { VecEnv } from '../../src/envs/vecenv.ts';
-import { recorded } from './recorded.ts';
+import { type RecordedEpisode, recording } from './recorded.ts';
 
 const record = (id: string, seed: number | bigint, choose: (world: VecEnv, step: number) => void): Replay =>
   recordEpisode(id, environment(id).options.parse({}), seed, choose);
 
 describe('recordEpisode(environment, options, seed, choose)', () => {
   it('plays a recorded episode as it was recorded', () => {
-    const [{ seed, act, obs, rew }] = recorded('mountaincar') as [ReturnType<typeof recorded>[number]];
+    const [{ seed, act, obs, rew }] = recording('mountaincar').episodes as [RecordedEpisode];
     const replay = record('MountainCar-v0', seed, (world, step) => {
       world.action[0] = act[step] as number;
     });
