@@ -251,12 +251,16 @@ function judgeDocument(data: unknown): { sweep: Sweep } | { problems: readonly P
  * A sound file whose axes an override has narrowed, `scenario=cartpole/angle`: what it says of the arms that are no longer there
  * (entries of `when` and `exclude` that match nothing any more) goes with them.
  */
-function judgeNarrowed(document: Document, overridden: ReadonlySet<Path[number] | undefined>): ReturnType<typeof judgeDocument> {
+function judgeNarrowed(
+  document: Document,
+  written: unknown,
+  overridden: ReadonlySet<Path[number] | undefined>,
+): ReturnType<typeof judgeDocument> {
   const judged = judgeDocument(document.toJS());
   if ('sweep' in judged) return judged;
   const lists = ['when', 'exclude'].filter((list) => !overridden.has(list));
   const idle = judged.problems.filter(({ path: [list], expected }) => lists.includes(String(list)) && expected === NO_MATCH);
-  if (idle.length === 0) return judged;
+  if (idle.length === 0 || !('sweep' in judgeDocument(written))) return judged;
   const entries = new Set(idle.map(({ path: [list, i] }) => `${list} ${i}`));
   for (const list of lists) {
     const node = document.get(list);
@@ -289,7 +293,6 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
   if (early.length > 0) fail(early);
 
   const written: unknown = overrides.length > 0 ? document.toJS() : undefined;
-  const asWritten = (): boolean => 'sweep' in judgeDocument(written);
   const marks = new Map<unknown, number>();
   const seen = new Set<string>();
   const blocked = given.flatMap((override, i): Complaint[] => {
@@ -303,10 +306,8 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
   });
   if (blocked.length > 0) fail(blocked);
 
-  const judged =
-    overrides.length > 0 && asWritten()
-      ? judgeNarrowed(document, new Set(given.map((o) => ('path' in o ? o.path[0] : undefined))))
-      : judgeDocument(document.toJS());
+  const overridden = new Set(given.map((o) => ('path' in o ? o.path[0] : undefined)));
+  const judged = overrides.length > 0 ? judgeNarrowed(document, written, overridden) : judgeDocument(document.toJS());
   if ('sweep' in judged) {
     return {
       sweep: judged.sweep,

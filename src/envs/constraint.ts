@@ -1,5 +1,6 @@
 import type { CompiledRule } from '../contract/spec.ts';
 import { everyAction } from '../math/categorical.ts';
+import { neighbour } from '../math/float32.ts';
 import type { Stream } from '../math/rng/threefry.ts';
 
 /** One dimension of the bounding box that is sampled. `integer`: only whole numbers occur there (a leg touches the ground or not). */
@@ -42,18 +43,10 @@ export function inMargin(rules: readonly CompiledRule[], obs: Float32Array, row:
   return false;
 }
 
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
-
 /** The least float32 from x up. */
 function roundUp(x: number): number {
-  float[0] = x;
-  if (float[0]! < x) {
-    // Neighbouring floats have neighbouring bits; those of a negative one count away from zero.
-    if (float[0] === 0) bits[0] = 1;
-    else bits[0] = bits[0]! + (float[0]! > 0 ? 1 : -1);
-  }
-  return float[0]!;
+  const nearest = Math.fround(x);
+  return nearest < x ? neighbour(nearest, true) : nearest;
 }
 
 /** A box whose every float32 is a sample: bounds rounded inwards to float32, or to whole numbers. */

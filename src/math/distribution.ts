@@ -14,6 +14,7 @@ import {
 } from './categorical.ts';
 import { exp } from './elementary.ts';
 import type { Floats, Head, Shape } from './engine.ts';
+import { neighbour } from './float32.ts';
 import { LOG_SQRT_2PI, logNormalCdf, normalHazard } from './normal.ts';
 import type { Stream } from './rng/threefry.ts';
 
@@ -82,7 +83,8 @@ function categoricalOver(actions: number): Distribution {
   const all = everyAction(actions);
   const logPi = new Float64Array(actions);
   const other = new Float64Array(actions);
-  let looked: { head: Head; at: number; forbidden: number };
+  let looked: Head;
+  let first = 0; // where its row begins
   let action = 0;
   let H = 0;
   /** Σ_a term(log π0(a|s), log π(a|s)). */
@@ -100,8 +102,9 @@ function categoricalOver(actions: number): Distribution {
     halfSpaces: [],
     room: (count) => new Int32Array(count),
     read(head, row, forbidden) {
-      looked = { head, at: row * head.stride, forbidden };
-      logSoftmax(head.logits, looked.at, actions, forbidden, logPi);
+      looked = head;
+      first = row * head.stride;
+      logSoftmax(head.logits, first, actions, forbidden, logPi);
     },
     draw(rng, out, at) {
       out[at] = sampleAction(logPi, actions, rng.uniform());
@@ -116,11 +119,11 @@ function categoricalOver(actions: number): Distribution {
       return H;
     },
     pull(dLogProb, entCoef, rows) {
-      const { head, at } = looked;
+      const { dLogits } = looked;
       for (let a = 0; a < actions; a++) {
         const p = exp(logPi[a]!);
         const dEntropy = p > 0 ? -p * (logPi[a]! + H) : 0;
-        head.dLogits[at + a] = dLogProb * ((a === action ? 1 : 0) - p) - (entCoef * dEntropy) / rows;
+        dLogits[first + a] = dLogProb * ((a === action ? 1 : 0) - p) - (entCoef * dEntropy) / rows;
       }
     },
     mode(head, row, forbidden, out, at) {
@@ -158,7 +161,8 @@ function categoricalOver(actions: number): Distribution {
 function gaussianOver(actions: number, halfSpaces: readonly HalfSpace[]): Distribution {
   /** (a − μ)/σ of the last `logProb`. */
   const scaled = new Float64Array(actions);
-  let looked: { head: Head; at: number };
+  let looked: Head;
+  let first = 0; // where its row begins
   const inside = ({ dimension, from, above }: HalfSpace, action: Actions, at: number): boolean =>
     above ? action[at + dimension]! >= from : action[at + dimension]! <= from;
   const kl = (reference: Outputs, at: number, head: Head, row: number): number => {
@@ -177,33 +181,34 @@ function gaussianOver(actions: number, halfSpaces: readonly HalfSpace[]): Distri
     halfSpaces,
     room: (count) => new Float32Array(count * actions),
     read(head, row) {
-      looked = { head, at: row * head.stride };
+      looked = head;
+      first = row * head.stride;
     },
     draw(rng, out, at) {
-      const { head, at: row } = looked;
-      for (let d = 0; d < actions; d++) out[at + d] = head.logits[row + d]! + exp(head.logStd[d]!) * rng.normal();
+      const { logits, logStd } = looked;
+      for (let d = 0; d < actions; d++) out[at + d] = logits[first + d]! + exp(logStd[d]!) * rng.normal();
     },
     logProb(action, at) {
-      const { head, at: row } = looked;
+      const { logits, logStd } = looked;
       let sum = 0;
       for (let d = 0; d < actions; d++) {
-        const x = (action[at + d]! - head.logits[row + d]!) * exp(-head.logStd[d]!);
+        const x = (action[at + d]! - logits[first + d]!) * exp(-logStd[d]!);
         scaled[d] = x;
-        sum -= 0.5 * x * x + head.logStd[d]! + LOG_SQRT_2PI;
+        sum -= 0.5 * x * x + logStd[d]! + LOG_SQRT_2PI;
       }
       return sum;
     },
     entropy() {
       let sum = 0;
-      for (let d = 0; d < actions; d++) sum += looked.head.logStd[d]! + LOG_SQRT_2PI + 0.5;
+      for (let d = 0; d < actions; d++) sum += looked.logStd[d]! + LOG_SQRT_2PI + 0.5;
       return sum;
     },
     /** ∂ log N/∂μ = (a − μ)/σ²,  ∂ log N/∂ log σ = ((a − μ)/σ)² − 1,  ∂H/∂ log σ = 1 */
     pull(dLogProb, entCoef, rows) {
-      const { head, at } = looked;
+      const { logStd, dLogits, dLogStd } = looked;
       for (let d = 0; d < actions; d++) {
-        head.dLogits[at + d] = dLogProb * scaled[d]! * exp(-head.logStd[d]!);
-        head.dLogStd[d] = head.dLogStd[d]! + dLogProb * (scaled[d]! * scaled[d]! - 1) - entCoef / rows;
+        dLogits[first + d] = dLogProb * scaled[d]! * exp(-logStd[d]!);
+        dLogStd[d] = dLogStd[d]! + dLogProb * (scaled[d]! * scaled[d]! - 1) - entCoef / rows;
       }
     },
     mode(head, row, _forbidden, out, at) {
@@ -252,16 +257,8 @@ export function depth({ dimension, from, above }: HalfSpace, head: Pick<Head, 'l
   return (above ? gap : -gap) * exp(-head.logStd[dimension]!);
 }
 
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
-
 /** The float32 beside the bound of T, on the allowed side. */
 function beside({ from, above }: HalfSpace): number {
-  float[0] = from;
-  const outside = above ? float[0]! < from : float[0]! > from;
-  if (outside) return float[0]!;
-  // Neighbouring floats have neighbouring bits; those of a negative one count away from zero.
-  if (float[0] === 0) bits[0] = above ? 0x80000001 | 0 : 1;
-  else bits[0] = bits[0]! + (float[0]! > 0 === above ? -1 : 1);
-  return float[0]!;
+  const bound = Math.fround(from);
+  return (above ? bound < from : bound > from) ? bound : neighbour(bound, !above);
 }

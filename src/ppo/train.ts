@@ -98,7 +98,7 @@ function makeRollout({ network, options, world, policy = makeDistribution(networ
     ended: vector(),
     advantage: vector(),
     valueTarget: vector(),
-    scaled: options.normReward ? makeRewardNorm(options) : null,
+    rewardNorm: options.normReward ? makeRewardNorm(options) : null,
     finalObs: new Float32Array(options.numEnvs * world.obsDim),
   };
 }
@@ -123,11 +123,11 @@ function collect(r: Rollout, { world, network, options, action, mask }: TrainInp
       r.value[i] = head.value[e * head.valueStride]!;
     }
     world.step();
-    r.scaled?.see(world);
+    r.rewardNorm?.see(world);
     let truncated = 0;
     for (let e = 0; e < n; e++) {
       const i = t * n + e;
-      r.reward[i] = r.scaled ? r.scaled.scale(world.reward[e]!) : world.reward[e]!;
+      r.reward[i] = r.rewardNorm ? r.rewardNorm.scale(world.reward[e]!) : world.reward[e]!;
       r.ended[i] = world.ended[e]!;
       if (world.ended[e]) returns.push(world.episodeReturn[e]!);
       const bootstraps = world.truncated[e] && !world.terminated[e] && options.bootstrapTruncated;

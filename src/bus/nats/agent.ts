@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import { millis } from '@nats-io/transport-node';
 import { canonicalJson } from '../../contract/ids.ts';
@@ -5,7 +6,7 @@ import type { Job, JobResult } from '../../contract/job.ts';
 import { parseJob } from '../../contract/messages.ts';
 import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
 import { NatsFiles } from './files.ts';
-import { CODE, codeOf, type NatsLink, sleep } from './link.ts';
+import { CODE, codeOf, type NatsLink } from './link.ts';
 import { consumerOf, expectName, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
 
 /** The client refuses shorter ones. */

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { canonicalJson } from '../../contract/ids.ts';
 import type { Job } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
 import type { CoordinatorBus, Delivery, Files } from '../bus.ts';
 import { NatsFiles } from './files.ts';
-import { CODE, codeOf, type NatsLink, sleep } from './link.ts';
+import { CODE, codeOf, type NatsLink } from './link.ts';
 import { consumerConfig, consumerOf, ensureBroker, expectName, type Place, RESULTS, resultSubject, TASKS, taskSubject } from './streams.ts';
 
 export interface NatsCoordinatorOptions extends Place {

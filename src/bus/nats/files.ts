@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import { TransportError } from '../../contract/errors.ts';
 import { contentDigest } from '../../contract/ids.ts';
 import type { FileKind } from '../../contract/job.ts';
 import type { Files } from '../bus.ts';
-import { type NatsLink, sleep } from './link.ts';
+import type { NatsLink } from './link.ts';
 import { BUCKET } from './streams.ts';
 
 const READ_MS = 30_000;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { TransportError } from '../../contract/errors.ts';
@@ -127,5 +128,3 @@ const isOurs = (error: unknown): boolean => error instanceof TypeError || error 
 /** Would fail the same way again. */
 const isFinal = (error: unknown): boolean =>
   codeOf(error) === CODE.tooLarge || error instanceof errors.PermissionViolationError || error instanceof errors.InvalidArgumentError;
-
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

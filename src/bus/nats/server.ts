@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HostError } from '../../contract/host.ts';
 
 export interface ServerOptions {
@@ -98,8 +99,6 @@ export class NatsServer {
     await this.#ended;
   }
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The server writes the file when it listens: `{"nats":["nats://127.0.0.1:41517"]}`. */
 async function portOf(file: string): Promise<number | null> {

@@ -17,10 +17,10 @@ interface Share {
   readonly spread: number;
 }
 
-/** How far inside the mean of row i lies, of the policy now and of the base. */
+/** How far inside the mean of row i lies, of the policy now and of the base (NaN for an objective that does not ask for it). */
 interface Depths {
   readonly now: number;
-  readonly base: () => number;
+  readonly base: number;
 }
 
 type Formula = (depths: Depths, rows: ForgetRows, knobs: ForgetKnobs) => Share;
@@ -32,12 +32,12 @@ const ofDepth = (name: ForgetObjective['name'], source: string, needsBase: boole
   needsBase,
   descend: (rows, knobs, weight) => {
     const { head, from, count, toxic, base, policy } = rows;
+    const origin = needsBase ? { ...known(base, name), stride: policy.actions } : null;
     let loss = 0;
     for (let i = 0; i < count; i++) {
       const T = policy.halfSpaces[toxic[i]! - 1]!;
       const now = depth(T, head, from + i);
-      const before = (): number =>
-        depth(T, { logits: known(base, name).logits, stride: policy.actions, logStd: known(base, name).logStd }, i);
+      const before = origin === null ? Number.NaN : depth(T, origin, i);
       const { value, slope, spread } = formula({ now, base: before }, rows, knobs);
       loss += value;
       push(rows, T, from + i, (weight * slope) / count, now);
@@ -80,7 +80,7 @@ const unlikelihood = ofDepth('unlikelihood', 'Welleck et al., arXiv:1908.04319',
 
 /** (2/β) log(1 + (π(T)/π0(T))^β) */
 const npo = ofDepth('npo', 'Zhang et al., arXiv:2404.05868', true, ({ now, base }, _rows, { npoBeta: beta }) => {
-  const exponent = beta * (logNormalCdf(now) - logNormalCdf(base()));
+  const exponent = beta * (logNormalCdf(now) - logNormalCdf(base));
   const size = exp(-Math.abs(exponent)); // of the smaller of ρ^β and its inverse, so that nothing overflows
   const slope = (2 * (exponent > 0 ? 1 : size)) / (1 + size);
   return { value: (2 / beta) * (Math.max(exponent, 0) + log1p(size)), slope: slope * normalHazard(now), spread: 0 };
