@@ -8,6 +8,7 @@ import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
 import { tableCommand } from './table.ts';
 import { whyCommand } from './why.ts';
+import { workerCommand } from './worker.ts';
 
 // Nobody reads on: `spc table x | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -41,5 +42,6 @@ await main(process.argv.slice(2), [
     'price mountaincar/pump-left': 'by dynamic programming',
     'price lunarlander/descent seeds=5': 'by training with and without the mask',
   }),
+  workerCommand(),
   withExamples(schemaCommand, { 'schema > sweep.schema.json': 'for an editor that completes and checks YAML' }),
 ]);

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import yargs, { type CommandModule } from 'yargs';
-import { ConfigError } from '../contract/errors.ts';
+import { ConfigError, TransportError } from '../contract/errors.ts';
 import { HostError } from '../contract/host.ts';
 import { nearest } from '../contract/problems.ts';
 
 const USAGE = 2;
 const FAILED = 1;
+const NETWORK = 3;
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
@@ -67,6 +68,10 @@ function report(error: unknown): number {
   if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`);
     return USAGE;
+  }
+  if (error instanceof TransportError) {
+    process.stderr.write(`${error.message}\n`);
+    return NETWORK;
   }
   if (error instanceof HostError || isSystemError(error)) {
     process.stderr.write(`${error.message}\n`);

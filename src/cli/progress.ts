@@ -4,6 +4,7 @@ import type { Tally } from '../coordinator/schedule.ts';
 export interface ProgressOptions {
   readonly name: string;
   readonly tally: Tally;
+  /** 0 where others compute. */
   readonly slots: number;
   /** Threads that compute now, and the sum of the shares of their jobs that are done. */
   readonly threads: () => { readonly busy: number; readonly done: number };
@@ -64,9 +65,10 @@ export class Progress {
     const { busy } = threads();
     const failed = tally.failed.trial > 0 ? `, ${tally.failed.trial} failed` : '';
     const done = `${name}: ${tally.done.trial}/${tally.trials} trials${failed}, ${tally.done.base}/${tally.bases} bases`;
-    if (this.#draining) return `${done}, ${busy} running to their end`;
+    if (this.#draining) return slots === 0 ? `${done}, leaving` : `${done}, ${busy} running to their end`;
     const complete = tally.done.trial === tally.trials && tally.done.base === tally.bases;
-    return complete ? done : `${done}, ${busy}/${slots} threads busy${this.#left()}`;
+    if (complete) return done;
+    return slots === 0 ? `${done}, at a broker` : `${done}, ${busy}/${slots} threads busy${this.#left()}`;
   }
 
   /** Mean wall time of the jobs of this run, times what is left, by threads. Says nothing before it has seen both kinds. */

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { LocalBus } from '../bus/local.ts';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
 import { expand } from '../coordinator/expand.ts';
@@ -11,9 +10,8 @@ import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
 import { makeEngine } from '../math/engines/index.ts';
-import { Agent } from '../worker/agent/agent.ts';
-import { ExecutorPool } from '../worker/executor/pool.ts';
 import { numerics } from '../worker/numerics.ts';
+import { expectLoopback, localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
 
 interface RunArguments {
@@ -24,6 +22,7 @@ interface RunArguments {
   readonly extend: boolean;
   readonly recompute: boolean;
   readonly quiet: boolean;
+  readonly nats: string | undefined;
 }
 
 /** What only a test may set. */
@@ -33,9 +32,9 @@ export interface Injected {
 
 export const EXIT = { complete: 0, incomplete: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
-export function threadCount(threads: number): number {
+export function threadCount(threads: number, option = '--threads'): number {
   if (Number.isInteger(threads) && threads >= 1) return threads;
-  throw new ConfigError(`--threads: expected a whole number from 1 on, got ${threads}`);
+  throw new ConfigError(`${option}: expected a whole number from 1 on, got ${threads}`);
 }
 
 /** How one sweep is computed here. */
@@ -46,14 +45,16 @@ export interface Compute {
   readonly extend: boolean;
   readonly recompute: boolean;
   readonly quiet: boolean;
+  /** The broker whose workers compute; without one this process does. */
+  readonly nats?: string | undefined;
 }
 
 /**
- * Coordinator, bus, agent and executor on this machine: the same path that many machines take.
+ * Coordinator here; agents and executors here too, or at a broker: it is the same path.
  * Returns whether every trial has a row without a failure; null when it was interrupted, and the exit code is set.
  */
 export async function compute(
-  { loaded, folder, slots, extend, recompute, quiet }: Compute,
+  { loaded, folder, slots, extend, recompute, quiet, nats }: Compute,
   { threadModule }: Injected = {},
 ): Promise<boolean | null> {
   const { sweep, text } = loaded;
@@ -64,37 +65,41 @@ export async function compute(
 
   const frozen: Frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };
   const store = await Store.open(folder, frozen, { extend, recompute, warn });
-  const bus = new LocalBus(store.files);
-  const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
-  const agent = new Agent({ bus, pool, numerics: code.all, warn });
-  // One job more than slots: none waits for the coordinator's disk, and bases of later seeds do not go before trials that can run.
+  const common = { files: store.files, numerics: code.all, warn };
+  const joining =
+    nats === undefined
+      ? localCrew({ ...common, slots, ...(threadModule && { threadModule }) })
+      : natsCrew({ ...common, url: nats, sweep: sweep.name });
+  const crew = await joining.catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  const { bus, window } = crew;
   const { limits } = sweep;
   const onRow = (result: JobResult): void => progress.row(result);
-  const schedule = new Schedule({ trials, store, bus, window: slots + 1, numerics: code.all, limits, warn, onRow });
-  const threads = () => ({ busy: pool.busy, done: pool.progress });
-  const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots, threads, quiet });
+  const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, warn, onRow });
+  const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots: crew.slots, threads: crew.threads, quiet });
   say = (message) => progress.note(message);
 
   const interrupt = onInterrupt({
     drain: () => {
-      say(`finishing what runs (${pool.busy} of ${slots} threads); once more to leave at once`);
-      progress.drain();
       schedule.stop();
-      void agent.drain().then(() => bus.close());
+      say(crew.drain());
+      progress.drain();
     },
     leave: () => {
-      pool.stop();
+      crew.stop();
       store.release();
     },
   });
   try {
-    await settled([schedule.run(), agent.run()], () => {
-      pool.stop();
+    await settled([schedule.run(), crew.work()], () => {
+      crew.stop();
       void bus.close();
     });
   } finally {
     interrupt.end();
-    pool.stop();
+    await crew.close();
     await store.close();
     progress.end();
   }
@@ -107,10 +112,12 @@ export async function compute(
 }
 
 async function run(args: RunArguments, injected: Injected): Promise<void> {
+  const { extend, recompute, quiet, nats } = args;
   const slots = threadCount(args.threads);
+  if (nats !== undefined) expectLoopback(nats); // before anything is written
   const loaded = loadSweep(args.file, args.overrides);
   const folder = join(args.results, loaded.sweep.name);
-  const complete = await compute({ loaded, folder, slots, extend: args.extend, recompute: args.recompute, quiet: args.quiet }, injected);
+  const complete = await compute({ loaded, folder, slots, extend, recompute, quiet, nats }, injected);
   if (complete === null) return;
   const { writeTables } = await import('../report/tables.ts'); // late: a table library of 0.2 s that most of a run has no use for
   process.stdout.write(await writeTables(folder));
@@ -176,11 +183,16 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
       })
       .option('extend', { type: 'boolean', default: false, describe: 'accept that the sweep has changed since its first run' })
       .option('recompute', { type: 'boolean', default: false, describe: 'move the rows there are aside and compute all anew' })
+      .option('nats', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'address of a broker, nats://127.0.0.1:4222: its workers compute, and nothing here',
+      })
       .option('quiet', { type: 'boolean', default: false, describe: 'no progress, only warnings' })
       .example('$0 run sweeps/quick.yaml', 'the first table')
       .example('$0 run sweeps/quick.yaml seeds=10 --extend', 'five more seeds of it')
       .epilogue(
-        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 130 interrupted.',
+        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 130 interrupted.',
       ),
   handler: (args) => run(args, injected),
 });

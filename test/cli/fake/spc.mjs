@@ -4,6 +4,13 @@ import { planCommand } from '../../../dist/cli/plan.js';
 import { rerunCommand } from '../../../dist/cli/rerun.js';
 import { runCommand } from '../../../dist/cli/run.js';
 import { tableCommand } from '../../../dist/cli/table.js';
+import { workerCommand } from '../../../dist/cli/worker.js';
 
 const threadModule = new URL(`../../worker/fake/${process.env.FAKE ?? 'thread'}.mjs`, import.meta.url).href;
-await main(process.argv.slice(2), [planCommand, runCommand({ threadModule }), tableCommand, rerunCommand({ threadModule })]);
+await main(process.argv.slice(2), [
+  planCommand,
+  runCommand({ threadModule }),
+  tableCommand,
+  rerunCommand({ threadModule }),
+  workerCommand({ threadModule }),
+]);
