@@ -1,3 +1,4 @@
+import type { SweepCard, Wish, WorkerCard } from '../contract/cards.ts';
 import type { FileKind, Job, JobResult } from '../contract/job.ts';
 
 /**
@@ -55,4 +56,28 @@ export interface AgentBus {
   readonly closed: boolean;
   /** One job for one free slot, or null after `waitMs` or when the bus was closed. Nothing is fetched ahead. */
   next(waitMs: number): Promise<Lease | null>;
+}
+
+/** Whose wish it is: of a worker by its id, of a sweep by its key under the capability that it asks for. */
+export type Wished = { readonly worker: string } | { readonly sweep: string; readonly cap: string };
+
+/**
+ * Who is there, and what is wanted of them. For people, shares and manners, never a record: cards vanish some time after their owner
+ * stops renewing them, and everything goes on without them.
+ */
+export interface Roll {
+  showWorker(card: WorkerCard): Promise<void>;
+  hideWorker(id: string): Promise<void>;
+  workers(): Promise<readonly WorkerCard[]>;
+  /** Shows a sweep that nobody runs, or that we run; otherwise returns the card of who does. */
+  claimSweep(card: SweepCard): Promise<SweepCard | null>;
+  showSweep(card: SweepCard): Promise<void>;
+  hideSweep(card: SweepCard): Promise<void>;
+  sweeps(): Promise<readonly SweepCard[]>;
+  /** What was wanted last; null when nothing ever was. */
+  wish(of: Wished): Promise<Wish | null>;
+  /** Stays until something else is wanted. Those whom it concerns hear of it at once if they listen, and within seconds if they do not. */
+  want(of: Wished, wish: Wish): Promise<void>;
+  /** Calls when somebody wants something. Returns how to stop. */
+  onWish(heard: () => void): () => void;
 }

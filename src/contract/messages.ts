@@ -132,6 +132,7 @@ const provenance = z.strictObject({
   kind: z.enum(['base', 'trial']),
   ok: z.boolean(),
   attempt: count,
+  worker: name.optional(),
   host: name,
   cpu: z.string().max(256),
   node: name,
@@ -150,7 +151,7 @@ const result = z.discriminatedUnion('kind', [
 
 /** A job that arrived. Throws what is wrong with it. */
 export function parseJob(message: string): Job {
-  const parsed = parse(job, message) as Job;
+  const parsed = parseMessage(job, message) as Job;
   if (parsed.kind === 'base') expectId(parsed.id, baseId(parsed.spec));
   else {
     expectId(parsed.id, trialId(parsed.spec));
@@ -162,7 +163,7 @@ export function parseJob(message: string): Job {
 
 /** A result that arrived. Throws what is wrong with it. */
 export function parseResult(message: string): JobResult {
-  const parsed = parse(result, message) as JobResult;
+  const parsed = parseMessage(result, message) as JobResult;
   const { row, provenance: facts } = parsed;
   expectId(facts.id, row.id);
   if ('base' in row) {
@@ -175,7 +176,7 @@ export function parseResult(message: string): JobResult {
 }
 
 /** What was sent, not what the schema makes of it: its canonical text is what ids and comparisons are of. */
-function parse(schema: z.ZodType, message: string): unknown {
+export function parseMessage(schema: z.ZodType, message: string): unknown {
   const value = JSON.parse(message) as Json;
   expectPlain(value, 0);
   const { success, error } = schema.safeParse(value);

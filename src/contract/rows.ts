@@ -134,6 +134,8 @@ export interface Provenance {
   readonly kind: 'base' | 'trial';
   readonly ok: boolean;
   readonly attempt: number;
+  /** Who computed it, where workers have names. */
+  readonly worker?: string;
   readonly host: string;
   readonly cpu: string;
   readonly node: string;

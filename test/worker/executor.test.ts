@@ -70,4 +70,49 @@ describe('ExecutorPool.run(job)', () => {
     await expect(waiting).rejects.toThrow('the executor was stopped');
     await expect(run(pool, {})).rejects.toThrow('the executor was stopped');
   });
+
+  it('ends a job that nobody wants any more, running or waiting, and goes on with the others', async () => {
+    const pool = await started({ slots: 1 });
+    const [first, second] = [new AbortController(), new AbortController()];
+    const running = run(pool, { do: 'hang' }, {}, { signal: first.signal });
+    const waiting = run(pool, {}, {}, { signal: second.signal });
+    const wanted = run(pool, {});
+    second.abort();
+    await expect(waiting).rejects.toThrow('nobody wants it any more');
+    setTimeout(() => first.abort(), 100);
+    await expect(running).rejects.toThrow('nobody wants it any more');
+    expect((await wanted).row.ok).toBe(true);
+    await expect(run(pool, {}, {}, { signal: AbortSignal.abort() })).rejects.toThrow('nobody wants it any more');
+  });
+
+  it('rejects a job that makes no progress, whatever its wall limit; one that makes some may take its time', async () => {
+    const pool = await started({ slots: 2, stallMs: 2_500 });
+    const [hangs, works] = [run(pool, { do: 'hang' }), run(pool, { spinMs: 4_000 })];
+    await expect(hangs).rejects.toThrow(/no progress for 2.5 s; given back/);
+    expect((await works).row.ok).toBe(true);
+    expect(warnings).toEqual([expect.stringMatching(/^job \w+: no progress for 2.5 s; given back$/)]);
+  });
+
+  it('runs a job alone, in an executor of its own, where it may be what killed others', async () => {
+    const pool = await started();
+    const pid = pool.pid;
+    const order: string[] = [];
+    const note = (name: string) => () => void order.push(name);
+    const [before, alone, after] = [run(pool, { spinMs: 300 }), run(pool, { spinMs: 100 }, {}, { alone: true }), run(pool, {})];
+    await Promise.all([before.then(note('before')), alone.then(note('alone')), after.then(note('after'))]);
+    expect(order).toEqual(['before', 'alone', 'after']);
+    expect(pool.pid).not.toBe(pid);
+  });
+
+  it('gives no job more than this machine allows', async () => {
+    const pool = await started({ most: { wallMs: 300, memoryMb: 96 } });
+    const [greedy, modest, large] = await Promise.all([
+      run(pool, { do: 'hang' }, { wallMs: 60_000 }),
+      run(pool, { do: 'hang' }, { wallMs: 100 }),
+      run(pool, { do: 'buffers' }, { memoryMb: 4096 }),
+    ]);
+    expect(failure(greedy)?.message).toBe('wall: more than 0.3 s, the most that its worker gives');
+    expect(failure(modest)?.message).toBe('wall: more than 0.1 s');
+    expect(failure(large)).toMatchObject({ kind: 'limit', message: expect.stringMatching(/^memory: more than 96 MB/) });
+  });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { Limits, TrainedRow } from '../../src/contract/job.ts';
-import type { PoolOptions } from '../../src/worker/executor/pool.ts';
+import type { PoolOptions, RunOptions } from '../../src/worker/executor/pool.ts';
 import type { Finished } from '../../src/worker/executor/protocol.ts';
 import { ExecutorPool, fakeThread } from './compiled.ts';
 import { baseJob, baseSpec, type Deed, trialJob, trialSpec } from './fake/specs.ts';
@@ -37,8 +37,8 @@ export async function started(options: Partial<PoolOptions> = {}): Promise<Pool>
 }
 
 /** A trial that does this. */
-export const run = (pool: Pool, deed: Deed, limits: Partial<Limits> = {}): Promise<Finished> =>
-  pool.run(trialJob(trialSpec(baseSpec(1), 'none', deed), base.row, limits), base.policy);
+export const run = (pool: Pool, deed: Deed, limits: Partial<Limits> = {}, options: RunOptions = {}): Promise<Finished> =>
+  pool.run(trialJob(trialSpec(baseSpec(1), 'none', deed), base.row, limits), base.policy, options);
 
 export const failure = ({ row }: Finished) => (row.ok ? null : row.failure);
 

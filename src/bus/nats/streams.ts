@@ -3,6 +3,7 @@ import { Objm } from '@nats-io/obj';
 import { nanos } from '@nats-io/transport-node';
 import { ConfigError } from '../../contract/errors.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
+import { ensureRoll } from './roll.ts';
 
 /**
  * What is in the broker. The subject is the key of a job and of a result: a second one of the same key is refused by the server.
@@ -10,6 +11,7 @@ import { CODE, codeOf, type NatsLink } from './link.ts';
  *     lab.task.<cap>.<sweep>.<id>     stream TASKS     gone when it was acknowledged
  *     lab.result.<cap>.<sweep>.<id>   stream RESULTS   gone when the coordinator has its row on the disk
  *     bucket artifacts                                 files by kind and digest
+ *     buckets workers, sweeps, ctl                     who is there, and what is wanted: roll.ts
  *
  * `cap` is a capability and the digest of the code behind the rows: agents take, and coordinators see, only what is of their own code.
  */
@@ -74,7 +76,8 @@ export const consumerConfig = (cap: string, leaseMs: number): Partial<ConsumerCo
 });
 
 /** Makes what is not there; does nothing otherwise. A broker may have lost its disk. */
-export async function ensureBroker({ js, jsm }: NatsLink, cap: string, leaseMs: number): Promise<void> {
+export async function ensureBroker(link: NatsLink, cap: string, leaseMs: number): Promise<void> {
+  const { js, jsm } = link;
   for (const config of STREAMS) {
     try {
       await jsm.streams.add(config);
@@ -84,6 +87,7 @@ export async function ensureBroker({ js, jsm }: NatsLink, cap: string, leaseMs: 
     }
   }
   await new Objm(js).create(BUCKET, { storage: 'file', max_bytes: 4096 * MB });
+  await ensureRoll(link);
   await jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { AbortedError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
-import { failureRow, type Job } from '../../contract/job.ts';
+import { failureRow, type Job, type Limits, unlimited } from '../../contract/job.ts';
 import type { Failure } from '../../contract/rows.ts';
 import type { ExecutorArguments } from './executor.ts';
 import { memoryMessage } from './memory.ts';
@@ -12,6 +12,10 @@ export interface PoolOptions {
   readonly slots: number;
   /** What a job may hold that has no limit of its own: heap, array buffers and WASM memory. */
   readonly memoryMb?: number;
+  /** What a job gets here at most, whatever it asks for. */
+  readonly most?: Limits;
+  /** A job that reports no progress for so long is ended and rejected: it hangs, or this machine does. */
+  readonly stallMs?: number;
   /** File URL or absolute path of the compiled module whose default export runs in a thread. Tests bring their own; it never comes over the bus. */
   readonly threadModule?: string;
   /** How long the executor, and a job in it, may take to begin. */
@@ -19,6 +23,16 @@ export interface PoolOptions {
   /** Told in words what went wrong and was mended. */
   readonly warn?: (message: string) => void;
 }
+
+export interface RunOptions {
+  /** Nobody wants the row any more: the job is ended, and rejected with AbortedError. */
+  readonly signal?: AbortSignal | undefined;
+  /** It may be what killed others: nothing runs beside it, in a new executor. */
+  readonly alone?: boolean;
+}
+
+/** Why a job is being ended. */
+type Ending = 'wall' | 'stalled' | 'unwanted';
 
 interface Task {
   readonly job: Job;
@@ -28,14 +42,18 @@ interface Task {
   readonly createdAt: number;
   /** The executor died while this was on it: it runs with nothing beside it from now on. */
   suspect: boolean;
+  /** It wants an executor that has run nothing. */
+  fresh: boolean;
   /** Threads that died with this job, and executors that died with it alone. */
   deaths: number;
   /** What was seen, for provenance. */
   evidence: string[];
-  readonly memoryMb: number;
-  wall: NodeJS.Timeout | null;
-  /** Its time was up, and it was told. */
-  late: boolean;
+  readonly limits: { readonly wallMs: number | null; readonly memoryMb: number };
+  /** While it runs: of its wall time and, renewed with all progress, of its silence; then of its obedience. */
+  timers: NodeJS.Timeout[];
+  stall: NodeJS.Timeout | null;
+  /** It was told to end. */
+  ending: Ending | null;
   progress: number;
 }
 
@@ -47,6 +65,7 @@ const OUT_OF_MEMORY = /heap out of memory|ERR_WORKER_OUT_OF_MEMORY/i;
 const STARTS = 3;
 /** An executor that does not obey an abort for so long is killed. */
 const OBEY_MS = 10_000;
+const STALL_MS = 600_000;
 const STDERR_CHARS = 4_000;
 
 /**
@@ -58,6 +77,8 @@ export class ExecutorPool {
   readonly slots: number;
   readonly #arguments: Omit<ExecutorArguments, 'heapMb'>;
   readonly #memoryMb: number;
+  readonly #most: Limits;
+  readonly #stallMs: number;
   readonly #warn: (message: string) => void;
   #child: ChildProcess | null = null;
   #ready = false;
@@ -69,6 +90,8 @@ export class ExecutorPool {
   #stderr = '';
   /** Of the threads of this executor. */
   #heapMb = 0;
+  /** This executor has run a job. */
+  #used = false;
   #key = 0;
   readonly #waiting: Task[] = [];
   readonly #running = new Map<number, Task>();
@@ -77,6 +100,8 @@ export class ExecutorPool {
     this.slots = options.slots;
     this.#warn = options.warn ?? (() => {});
     this.#memoryMb = options.memoryMb ?? 700;
+    this.#most = options.most ?? unlimited;
+    this.#stallMs = options.stallMs ?? STALL_MS;
     this.#arguments = {
       slots: options.slots,
       threadModule: options.threadModule ?? new URL('./thread.js', import.meta.url).href,
@@ -101,27 +126,42 @@ export class ExecutorPool {
     return this.#child?.pid ?? null;
   }
 
-  /** Runs one job. `policy` is the file of a trial's base. Throws AbortedError after `stop`, HostError when no executor starts. */
-  run(job: Job, policy: Uint8Array | null): Promise<Finished> {
+  /**
+   * Runs one job. `policy` is the file of a trial's base. Throws AbortedError after `stop`, when its signal says so and when it
+   * makes no progress; HostError when no executor starts.
+   */
+  run(job: Job, policy: Uint8Array | null, { signal, alone = false }: RunOptions = {}): Promise<Finished> {
     if (this.#stopped) return Promise.reject(new AbortedError(`job ${job.id}: the executor was stopped`));
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({
-        job,
-        policy,
-        resolve,
-        reject,
-        createdAt: Date.now(),
-        suspect: false,
-        deaths: 0,
-        evidence: [],
-        memoryMb: job.limits.memoryMb ?? this.#memoryMb,
-        wall: null,
-        late: false,
-        progress: 0,
-      });
-      if (this.#child) this.#dispatch();
-      else this.#start();
-    });
+    const { promise, resolve, reject } = withResolvers<Finished>();
+    const task: Task = {
+      ...{ job, policy, resolve, reject },
+      createdAt: Date.now(),
+      suspect: alone,
+      fresh: alone,
+      deaths: 0,
+      evidence: [],
+      limits: {
+        wallMs: least(job.limits.wallMs, this.#most.wallMs),
+        memoryMb: least(job.limits.memoryMb ?? this.#memoryMb, this.#most.memoryMb) ?? this.#memoryMb,
+      },
+      timers: [],
+      stall: null,
+      ending: null,
+      progress: 0,
+    };
+    this.#waiting.push(task);
+    const unwanted = (): void => this.#unwanted(task);
+    signal?.addEventListener('abort', unwanted);
+    if (signal?.aborted) unwanted();
+    else if (this.#child) this.#dispatch();
+    else this.#start();
+    return promise.finally(() => signal?.removeEventListener('abort', unwanted));
+  }
+
+  /** Share of a running job that is done; null when it does not run. */
+  progressOf(id: string): number | null {
+    for (const task of this.#running.values()) if (task.job.id === id) return task.progress;
+    return null;
   }
 
   /** Leaves at once: the executor is killed, what runs is rejected with AbortedError. */
@@ -136,7 +176,8 @@ export class ExecutorPool {
     this.#ready = false;
     this.#broken = false;
     this.#stderr = '';
-    this.#heapMb = Math.max(this.#memoryMb, ...this.#waiting.map(({ memoryMb }) => memoryMb));
+    this.#used = false;
+    this.#heapMb = Math.max(this.#memoryMb, ...this.#waiting.map(({ limits }) => limits.memoryMb));
     const { PATH, SystemRoot, TMPDIR } = process.env;
     const its: ExecutorArguments = { ...this.#arguments, heapMb: this.#heapMb };
     const child = fork(fileURLToPath(new URL('./executor.js', import.meta.url)), [JSON.stringify(its)], {
@@ -172,6 +213,7 @@ export class ExecutorPool {
       const task = this.#running.get(report.key);
       if (!task) return;
       if (report.type === 'progress') {
+        task.stall?.refresh();
         task.progress = report.total > 0 ? report.done / report.total : 0;
         return;
       }
@@ -184,14 +226,14 @@ export class ExecutorPool {
   }
 
   #answered(task: Task, answer: Answer): void {
-    if (answer === 'aborted') this.#fail(task, wallFailure(task.job));
+    if (answer === 'aborted') this.#ended(task);
     else task.resolve(answer);
   }
 
   /** A thread died; its siblings did not. */
   #lost(task: Task, cause: 'aborted' | 'memory' | 'died', message: string): void {
     if (cause === 'aborted') {
-      this.#fail(task, wallFailure(task.job));
+      this.#ended(task);
       return;
     }
     task.evidence.push(`thread lost (${cause}): ${message}`);
@@ -207,7 +249,7 @@ export class ExecutorPool {
     this.#fail(
       task,
       memory !== null
-        ? { kind: 'limit', message: memoryMessage(task.memoryMb, memory) }
+        ? { kind: 'limit', message: memoryMessage(task.limits.memoryMb, memory) }
         : { kind: 'crashed', message: `its thread or its process died with it, ${TRIES} times` },
     );
     return true;
@@ -237,8 +279,8 @@ export class ExecutorPool {
       this.#leave(key, task);
       task.suspect = true;
       task.evidence.push(`executor died (${how}) with ${suspects.length} job(s) on it${last}`);
-      // Killed because it did not end a job whose time was up: that is no crash.
-      if (task.late) this.#fail(task, wallFailure(task.job));
+      // Killed because it did not end a job that was told to: that is no crash.
+      if (task.ending !== null) this.#ended(task);
       else if (!guilty || !this.#blame(task, OUT_OF_MEMORY.test(last) ? `heap exhausted at ${this.#heapMb} MB` : null))
         this.#waiting.unshift(task);
     }
@@ -251,7 +293,8 @@ export class ExecutorPool {
       const runningSuspect = [...this.#running.values()].some((task) => task.suspect);
       const next = this.#waiting[0];
       if (!next || runningSuspect || (next.suspect && this.#running.size > 0)) return;
-      if (next.memoryMb > this.#heapMb) {
+      const unfit = next.limits.memoryMb > this.#heapMb || (next.fresh && this.#used);
+      if (unfit) {
         if (this.#running.size === 0) this.#restart();
         return;
       }
@@ -262,18 +305,43 @@ export class ExecutorPool {
 
   #send(task: Task): void {
     const key = ++this.#key;
-    const { wallMs } = task.job.limits;
-    task.progress = 0;
-    task.late = false;
-    if (wallMs !== null) task.wall = setTimeout(() => this.#abort(key, task), wallMs);
+    const { wallMs, memoryMb } = task.limits;
+    Object.assign(task, { progress: 0, ending: null, fresh: false });
+    this.#used = true;
+    if (wallMs !== null) task.timers.push(setTimeout(() => this.#end(key, task, 'wall'), wallMs));
+    task.stall = setTimeout(() => this.#end(key, task, 'stalled'), this.#stallMs);
     this.#running.set(key, task);
-    this.#order({ type: 'run', key, job: task.job, policy: task.policy, memoryMb: task.memoryMb });
+    this.#order({ type: 'run', key, job: task.job, policy: task.policy, memoryMb });
   }
 
-  #abort(key: number, task: Task): void {
-    task.late = true;
+  #unwanted(task: Task): void {
+    const [key] = [...this.#running].find(([, running]) => running === task) ?? [];
+    if (key !== undefined) {
+      this.#end(key, task, 'unwanted');
+      return;
+    }
+    const at = this.#waiting.indexOf(task);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    task.reject(new AbortedError(`job ${task.job.id}: nobody wants it any more`));
+  }
+
+  /** Asks, and after a while does not ask any more. */
+  #end(key: number, task: Task, why: Ending): void {
+    if (task.ending !== null) return;
+    task.ending = why;
     this.#order({ type: 'abort', key });
-    task.wall = setTimeout(() => this.#child?.kill('SIGKILL'), OBEY_MS);
+    task.timers.push(setTimeout(() => this.#child?.kill('SIGKILL'), OBEY_MS));
+  }
+
+  #ended(task: Task): void {
+    const { id } = task.job;
+    if (task.ending === 'unwanted') task.reject(new AbortedError(`job ${id}: nobody wants it any more`));
+    else if (task.ending === 'stalled') {
+      const message = `job ${id}: no progress for ${this.#stallMs / 1000} s; given back`;
+      this.#warn(message);
+      task.reject(new AbortedError(message));
+    } else this.#fail(task, wallFailure(task.limits.wallMs ?? 0, task.job.limits.wallMs));
   }
 
   /** A message to a dead process is no news: its end comes as `close`. */
@@ -283,8 +351,9 @@ export class ExecutorPool {
 
   #leave(key: number, task: Task): void {
     this.#running.delete(key);
-    if (task.wall) clearTimeout(task.wall);
-    task.wall = null;
+    for (const timer of task.timers.splice(0)) clearTimeout(timer);
+    if (task.stall) clearTimeout(task.stall);
+    task.stall = null;
   }
 
   #fail(task: Task, failure: Failure): void {
@@ -308,4 +377,18 @@ export class ExecutorPool {
   }
 }
 
-const wallFailure = (job: Job): Failure => ({ kind: 'limit', message: `wall: more than ${(job.limits.wallMs ?? 0) / 1000} s` });
+const wallFailure = (wallMs: number, asked: number | null): Failure => ({
+  kind: 'limit',
+  message: `wall: more than ${wallMs / 1000} s${wallMs === asked ? '' : ', the most that its worker gives'}`,
+});
+
+/** Of two limits; null is none. */
+const least = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : Math.min(a, b));
+
+function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
+  let [resolve, reject]: [(value: T) => void, (error: Error) => void] = [() => {}, () => {}];
+  const promise = new Promise<T>((yes, no) => {
+    [resolve, reject] = [yes, no];
+  });
+  return { promise, resolve, reject };
+}

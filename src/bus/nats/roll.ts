@@ -1,0 +1,118 @@
+import { type KV, Kvm, type KvOptions } from '@nats-io/kv';
+import { parseSweepCard, parseWish, parseWorkerCard, type SweepCard, type Wish, type WorkerCard } from '../../contract/cards.ts';
+import { canonicalJson, type Json } from '../../contract/ids.ts';
+import type { Roll, Wished } from '../bus.ts';
+import { CODE, codeOf, type NatsLink } from './link.ts';
+
+/** A card that was not renewed for so long is gone. Ages are the server's: no two clocks are compared. */
+const TTL_MS = 30_000;
+const SMALL = 64 * 1024;
+
+const BUCKETS = {
+  workers: { ttl: TTL_MS, storage: 'memory' },
+  sweeps: { ttl: TTL_MS, storage: 'memory' },
+  ctl: { storage: 'file' },
+} as const satisfies Record<string, Partial<KvOptions>>;
+type Bucket = keyof typeof BUCKETS;
+
+/** Said after a wish was written; its content is in the bucket. */
+const HINT = 'lab.hint.ctl';
+
+/** Makes the buckets that are not there. */
+export async function ensureRoll({ js }: NatsLink): Promise<void> {
+  for (const [bucket, options] of Object.entries(BUCKETS))
+    await new Kvm(js).create(bucket, { history: 1, maxValueSize: SMALL, ...options });
+}
+
+const ctlKey = (of: Wished): string => ('worker' in of ? `worker.${of.worker}` : `sweep.${of.cap}.${of.sweep}`);
+const sweepKey = ({ cap, key }: SweepCard): string => `${cap}.${key}`;
+
+/** The roll in three buckets of the broker: keys are read one by one, so nobody who reads needs a consumer. */
+export class NatsRoll implements Roll {
+  readonly #link: NatsLink;
+
+  constructor(link: NatsLink) {
+    this.#link = link;
+  }
+
+  showWorker(card: WorkerCard): Promise<void> {
+    return this.#put('workers', card.id, card);
+  }
+
+  async hideWorker(id: string): Promise<void> {
+    await (await this.#bucket('workers')).delete(id);
+  }
+
+  workers(): Promise<readonly WorkerCard[]> {
+    return this.#all('workers', parseWorkerCard);
+  }
+
+  async claimSweep(card: SweepCard): Promise<SweepCard | null> {
+    const kv = await this.#bucket('sweeps');
+    try {
+      await kv.create(sweepKey(card), canonicalJson(card as unknown as Json));
+      return null;
+    } catch (error) {
+      if (codeOf(error) !== CODE.wrongLastSequence) throw error;
+    }
+    const there = (await this.#all('sweeps', parseSweepCard)).find((other) => sweepKey(other) === sweepKey(card));
+    if (there !== undefined && there.origin !== card.origin) return there;
+    await this.showSweep(card);
+    return null;
+  }
+
+  showSweep(card: SweepCard): Promise<void> {
+    return this.#put('sweeps', sweepKey(card), card);
+  }
+
+  async hideSweep(card: SweepCard): Promise<void> {
+    await (await this.#bucket('sweeps')).delete(sweepKey(card));
+  }
+
+  sweeps(): Promise<readonly SweepCard[]> {
+    return this.#all('sweeps', parseSweepCard);
+  }
+
+  async wish(of: Wished): Promise<Wish | null> {
+    const text = await this.#text('ctl', ctlKey(of));
+    return text === null ? null : parseWish(text);
+  }
+
+  async want(of: Wished, wish: Wish): Promise<void> {
+    await this.#put('ctl', ctlKey(of), wish);
+    this.#link.nc.publish(HINT);
+  }
+
+  onWish(heard: () => void): () => void {
+    const listening = this.#link.nc.subscribe(HINT, { callback: heard });
+    return () => listening.unsubscribe();
+  }
+
+  #bucket(bucket: Bucket): Promise<KV> {
+    return new Kvm(this.#link.js).open(bucket, { allow_direct: true });
+  }
+
+  async #put(bucket: Bucket, key: string, value: WorkerCard | SweepCard | Wish): Promise<void> {
+    await (await this.#bucket(bucket)).put(key, canonicalJson(value as unknown as Json));
+  }
+
+  async #text(bucket: Bucket, key: string): Promise<string | null> {
+    const entry = await (await this.#bucket(bucket)).get(key);
+    return entry === null || entry.operation !== 'PUT' ? null : entry.string();
+  }
+
+  /** Sorted by key. What is no card is as good as absent. */
+  async #all<T>(bucket: Bucket, parse: (text: string) => T): Promise<readonly T[]> {
+    const prefix = `$KV.${bucket}.`;
+    const { state } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}>` });
+    const keys = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    const texts = await Promise.all(keys.sort().map((key) => this.#text(bucket, key)));
+    return texts.flatMap((text) => {
+      try {
+        return text === null ? [] : [parse(text)];
+      } catch {
+        return [];
+      }
+    });
+  }
+}
