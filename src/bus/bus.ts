@@ -10,7 +10,7 @@ import type { FileKind, Job, JobResult } from '../contract/job.ts';
 export interface Files {
   /** Returns the digest. Idempotent. */
   put(kind: FileKind, bytes: Uint8Array): Promise<string>;
-  /** Throws when it is not there, or is not what its name says. */
+  /** Throws ContentError when it is not there, or is not what its name says. */
   get(kind: FileKind, digest: string): Promise<Uint8Array>;
   has(kind: FileKind, digest: string): Promise<boolean>;
 }
@@ -43,6 +43,8 @@ export interface CoordinatorBus {
   enqueue(job: Job): Promise<boolean>;
   /** Ids of the jobs that are there. What was enqueued, has no row and is not among them was lost. */
   queued(): Promise<ReadonlySet<string>>;
+  /** Takes jobs off the bus that nobody has finished. Whoever runs one already may go on; its result counts. */
+  withdraw(ids: readonly string[]): Promise<void>;
   /** Every result that was not acknowledged, then those that come, until `close`. One reader at a time. */
   results(): AsyncIterable<Delivery>;
   /** Ends `results` once what is finished was delivered, and every `next`. */

@@ -44,6 +44,15 @@ export class LocalBus implements CoordinatorBus, AgentBus {
     return new Set(this.#entries.keys());
   }
 
+  async withdraw(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const at = this.#waiting.findIndex((entry) => entry.job.id === id);
+      if (at < 0) continue;
+      this.#waiting.splice(at, 1);
+      this.#entries.delete(id);
+    }
+  }
+
   async *results(): AsyncGenerator<Delivery> {
     for (const entry of this.#entries.values()) entry.delivered = false;
     for (;;) {

@@ -28,6 +28,18 @@ export class AbortedError extends Error {
   override readonly name = 'AbortedError';
 }
 
+/** Bytes are not where a row says they are, or are not what their name says. Who wrote the row, or who keeps the bytes, is at fault. */
+export class ContentError extends Error {
+  override readonly name = 'ContentError';
+  /** The bytes are there and are others: no loss explains that. */
+  readonly forged: boolean;
+
+  constructor(message: string, forged: boolean) {
+    super(message);
+    this.forged = forged;
+  }
+}
+
 /** The network or the broker did not do its part for as long as was tried. Nothing is lost: the same command goes on. */
 export class TransportError extends Error {
   override readonly name = 'TransportError';

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import type { CoordinatorBus } from '../bus/bus.ts';
+import { ContentError } from '../contract/errors.ts';
 import { canonicalJson, shortId } from '../contract/ids.ts';
 import { filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
 import type { BaseRow, Failure } from '../contract/rows.ts';
 import type { TrialSpec } from '../contract/spec.ts';
 import type { Kind, Store } from './store.ts';
+import { Trust } from './trust.ts';
 
 /** What the scheduler reads of a planned trial. */
 export interface Planned {
@@ -18,11 +20,13 @@ export interface ScheduleOptions {
   readonly trials: readonly Planned[];
   readonly store: Store;
   readonly bus: CoordinatorBus;
-  /** At most so many jobs are on the bus: enough that no slot waits, few enough that the order holds. */
+  /** At most so many jobs are on the bus, until `resize`: enough that no slot waits, few enough that the order holds. */
   readonly window: number;
   readonly numerics: string;
   readonly limits?: Limits;
   readonly warn?: (message: string) => void;
+  /** A worker whose rows are not to be trusted. */
+  readonly hold?: (worker: string, reason: string) => void;
   /** After every row. */
   readonly onRow?: (result: JobResult) => void;
   /** How often the bus is asked whether it still has what it was given. */
@@ -63,10 +67,15 @@ export class Schedule {
   /** The base that was read last: the next trial usually wants the same. */
   #base: BaseRow | null = null;
   #stopped = false;
+  #paused = false;
+  #window: number;
+  readonly #trust: Trust;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
+    this.#window = options.window;
+    this.#trust = new Trust(options.hold ?? (() => {}));
     const { trials, store } = options;
     this.#wanted = { trial: new Set(trials.map(({ id }) => id)), base: new Set(trials.map(({ baseId }) => baseId)) };
     const [all, bases] = [this.#wanted.trial.size, this.#wanted.base.size];
@@ -111,6 +120,39 @@ export class Schedule {
     this.#stopped = true;
   }
 
+  /** Jobs on the bus that have no row yet. */
+  get queued(): number {
+    return this.#queued.size;
+  }
+
+  get window(): number {
+    return this.#window;
+  }
+
+  /** Gives nothing more to the bus until `resume`, and takes back what is there, apart from what runs. */
+  pause(running: ReadonlySet<string>): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#paused = true;
+      await this.#withdraw([...this.#queued.keys()].filter((id) => !running.has(id)));
+    });
+  }
+
+  resume(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#paused = false;
+      await this.#topUp();
+    });
+  }
+
+  /** Of a window that has become much smaller the last are taken back: others want the slots, too. */
+  resize(window: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#window = window;
+      if (this.#queued.size > 2 * window) await this.#withdraw([...this.#queued.keys()].slice(window));
+      await this.#topUp();
+    });
+  }
+
   /** One thing after the other: files have one writer. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(work);
@@ -128,12 +170,27 @@ export class Schedule {
       return;
     }
     if (!this.#wanted[result.kind].has(id)) {
-      warn(`${result.kind} ${id}: a result that nobody asked for; dropped`);
+      this.#refuseRow(result, 'nobody asked for it', true);
       return;
     }
-    await this.#fetchFiles(result);
+    try {
+      await this.#fetchFiles(result);
+    } catch (error) {
+      if (!(error instanceof ContentError)) throw error;
+      this.#refuseRow(result, error.message, error.forged);
+      return;
+    }
     await this.#append(result);
     if (result.kind === 'base') this.#release(id);
+  }
+
+  /** It is as if the row had never come; the audit finds that its job is missing. */
+  #refuseRow(result: JobResult, why: string, forged: boolean): void {
+    const { warn = () => {} } = this.#options;
+    const { kind, row, provenance } = result;
+    const reason = `${kind} ${row.id}: row refused, ${why}`;
+    warn(provenance.worker === undefined ? reason : `${reason} (from ${provenance.worker})`);
+    this.#trust.refused(result, reason, forged);
   }
 
   /** A row counts when its files are here too. */
@@ -146,6 +203,7 @@ export class Schedule {
 
   async #append(result: JobResult): Promise<void> {
     await this.#options.store.append(result);
+    this.#trust.took(result);
     this.#queued.delete(result.row.id);
     this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
     this.#options.onRow?.(result);
@@ -164,7 +222,7 @@ export class Schedule {
   }
 
   async #topUp(): Promise<void> {
-    while (!this.#stopped && this.#queued.size < this.#options.window) {
+    while (!this.#stopped && !this.#paused && this.#queued.size < this.#window) {
       const index = this.#ready.shift() ?? this.#cursor++;
       const trial = this.#options.trials[index];
       if (!trial) {
@@ -228,13 +286,26 @@ export class Schedule {
     const lost = asked.filter(([id]) => !there.has(id) && this.#queued.has(id));
     if (lost.length === 0 || this.#stopped) return;
     this.#options.warn?.(`the bus lost ${lost.length} job(s); they are offered again`);
-    for (const [id, index] of lost) {
+    this.#unqueue(lost.map(([id]) => id));
+    await this.#topUp();
+    if (this.complete) await this.#options.bus.close();
+  }
+
+  async #withdraw(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#options.bus.withdraw(ids);
+    this.#unqueue(ids);
+  }
+
+  /** They are wanted as if they had never been given to the bus. */
+  #unqueue(ids: readonly string[]): void {
+    for (const id of ids) {
+      const index = this.#queued.get(id);
+      if (index === undefined) continue;
       this.#queued.delete(id);
       this.#ready.push(index);
       this.#release(id); // if it was a base
     }
     this.#ready.sort((a, b) => a - b);
-    await this.#topUp();
-    if (this.complete) await this.#options.bus.close();
   }
 }

@@ -53,6 +53,16 @@ export function describeBus(name: string, leaseMs: number, make: () => Promise<B
       expect(await coordinator.enqueue(a)).toBe(true);
     });
 
+    it('withdraw(ids) takes away what waits; whoever holds a job may finish it all the same', async () => {
+      for (const job of jobs) await coordinator.enqueue(job);
+      const lease = await agent.next(long);
+      await coordinator.withdraw([a.id, b.id, 'nothing']);
+      expect((await agent.next(long))?.job.id).toBe(jobs[2]!.id);
+      expect(await lease!.complete(resultOf(a))).toBe('stored');
+      expect((await take(coordinator, 1))[0]!.result).toEqual(resultOf(a));
+      expect(await coordinator.enqueue(b)).toBe(true);
+    });
+
     it('next(ms) hands jobs out in order, one at a time, and null when there is none', async () => {
       for (const job of jobs) await coordinator.enqueue(job);
       const leases = [await agent.next(long), await agent.next(long), await agent.next(long)];

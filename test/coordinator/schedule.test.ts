@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Lease } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
+import { ContentError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
-import { failureRow, type Job, type JobResult } from '../../src/contract/job.ts';
+import { failureRow, type Job, type JobResult, unlimited } from '../../src/contract/job.ts';
 import type { Failure, Provenance } from '../../src/contract/rows.ts';
 import type { Plan } from '../../src/coordinator/plan.ts';
 import { type Planned, Schedule, type ScheduleOptions } from '../../src/coordinator/schedule.ts';
 import { readRows, Store } from '../../src/coordinator/store.ts';
+import { Trust } from '../../src/coordinator/trust.ts';
 import { plan } from '../worker/fake/specs.ts';
 
 const provenance = {} as Provenance;
@@ -210,5 +212,84 @@ describe('Schedule.run()', () => {
     await expect(schedule().run()).rejects.toThrow(/policies.*could not be read \(ENOENT\)/);
     await agent;
     expect(await rowsOf('base')).toEqual([]);
+  });
+
+  it('pause(running) takes back what nobody has begun, and resume() gives it out again', async () => {
+    const s = schedule({ window: 4 });
+    const done = s.run();
+    const first = await bus.next(1_000);
+    await s.pause(new Set([first!.job.id]));
+    expect([...(await bus.queued())]).toEqual([first!.job.id]);
+    expect(s.queued).toBe(1);
+    await first!.complete(await ok(first!.job));
+    expect(await bus.next(50)).toBeNull();
+    await s.resume();
+    await Promise.all([done, work()]);
+    expect(s.complete).toBe(true);
+    expect(log).toHaveLength(8);
+  });
+
+  it('resize(window) takes back the last when there is much too much, and tops up when there is room', async () => {
+    const s = schedule({ window: 3 });
+    const done = s.run();
+    while ((await bus.queued()).size < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+    await s.resize(1);
+    expect((await bus.queued()).size).toBe(1);
+    await s.resize(2);
+    expect((await bus.queued()).size).toBe(2);
+    await Promise.all([done, work()]);
+    expect(s.complete).toBe(true);
+  });
+
+  /** Results that arrive before any other. */
+  const arriving = (...results: JobResult[]): void => {
+    const real = bus.results.bind(bus);
+    bus.results = async function* () {
+      for (const result of results) yield { result, ack: () => Promise.resolve() };
+      yield* real();
+    };
+  };
+  const from = (worker: string, result: JobResult): JobResult => ({ ...result, provenance: { worker } as Provenance });
+  const jobOf = (i: number): Job => ({ kind: 'base', id: trials[i]!.baseId, spec: trials[i]!.spec.base, limits: unlimited });
+
+  it('refuses a row that nobody asked for, and one whose file is another; their worker is held', async () => {
+    const held: [string, string][] = [];
+    const invented = await ok({ ...jobOf(0), id: 'invented' });
+    const forged = await ok(jobOf(0));
+    store.files.has = async () => false;
+    const get = bus.files.get.bind(bus.files);
+    let lies = 1;
+    bus.files.get = (kind, name) => (lies-- > 0 ? Promise.reject(new ContentError('policies-x: another', true)) : get(kind, name));
+    arriving(from('liar', invented), from('forger', forged));
+    const s = schedule({ auditMs: 30, hold: (...args) => held.push(args) });
+    await Promise.all([s.run(), work()]);
+    expect(held).toEqual([
+      ['liar', 'base invented: row refused, nobody asked for it'],
+      ['forger', `base ${jobOf(0).id}: row refused, policies-x: another`],
+    ]);
+    expect(s.complete).toBe(true);
+    expect(await rowsOf('base')).toHaveLength(3);
+  });
+
+  it('holds a worker whose jobs crash one after the other, not one that is unlucky now and then', async () => {
+    const held: string[] = [];
+    const crash = (i: number, worker: string) => failed(jobOf(i), 'crashed').then((result) => from(worker, result));
+    const s = schedule({ hold: (worker) => held.push(worker) });
+    arriving(await crash(0, 'broken'), await crash(2, 'broken'), await crash(4, 'broken'));
+    await Promise.all([s.run(), work()]);
+    expect(held).toEqual(['broken']);
+  });
+});
+
+describe('Trust', () => {
+  it('forgets a streak with a good row, and holds after a new one', async () => {
+    const held: string[] = [];
+    const trust = new Trust((worker) => held.push(worker));
+    const row = (ok: boolean): JobResult =>
+      ({ row: { id: 'x', ok, ...(!ok && { failure: { kind: 'crashed' } }) }, provenance: { worker: 'w' } }) as unknown as JobResult;
+    for (const ok of [false, false, true, false, false]) trust.took(row(ok));
+    expect(held).toEqual([]);
+    trust.refused(row(true), 'no file', false);
+    expect(held).toEqual(['w']);
   });
 });

@@ -16,6 +16,8 @@ export interface NatsCoordinatorOptions extends Place {
 
 /** How often the stream is looked at when nobody said that a result came: hints may be lost. */
 const POLL_MS = 1_000;
+/** Requests on their way. */
+const AT_ONCE = 64;
 /** After a hint: the message may not be stored yet. */
 const SOON_MS = 2;
 
@@ -72,6 +74,12 @@ export class NatsCoordinatorBus implements CoordinatorBus {
       const lists = await Promise.all([this.#subjects(TASKS, taskSubject(this.#place, '>')), this.#subjects(RESULTS, this.#results)]);
       return new Set(lists.flat().map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
     });
+  }
+
+  async withdraw(ids: readonly string[]): Promise<void> {
+    const purge = (id: string): Promise<unknown> => this.#link.jsm.streams.purge(TASKS, { filter: taskSubject(this.#place, id) });
+    for (let from = 0; from < ids.length; from += AT_ONCE)
+      await this.#retry('jobs to withdraw', () => Promise.all(ids.slice(from, from + AT_ONCE).map(purge)));
   }
 
   async *results(): AsyncGenerator<Delivery> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ObjectStore, Objm } from '@nats-io/obj';
-import { TransportError } from '../../contract/errors.ts';
+import { ContentError } from '../../contract/errors.ts';
 import { contentDigest } from '../../contract/ids.ts';
 import type { FileKind } from '../../contract/job.ts';
 import type { Files } from '../bus.ts';
@@ -33,10 +33,10 @@ export class NatsFiles implements Files {
   async get(kind: FileKind, digest: string): Promise<Uint8Array> {
     const name = nameOf(kind, digest);
     return this.#retry(name, async (store) => {
-      if (!(await isThere(store, name))) throw new TransportError(`${name}: expected it in the broker's store, found nothing`);
+      if (!(await isThere(store, name))) throw new ContentError(`${name}: expected it in the broker's store, found nothing`, false);
       const bytes = await Promise.race([store.getBlob(name), sleep(READ_MS).then(() => null)]);
       if (bytes === null) throw new Error('it could not be read');
-      if (contentDigest(bytes) !== digest) throw new TransportError(`${name}: expected the content that its name says, got another`);
+      if (contentDigest(bytes) !== digest) throw new ContentError(`${name}: expected the content that its name says, got another`, true);
       return new Uint8Array(bytes); // not a Buffer
     });
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
-import { TransportError } from '../../contract/errors.ts';
+import { ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
@@ -123,7 +123,7 @@ export class NatsLink {
 }
 
 /** Not the network's fault. */
-const isOurs = (error: unknown): boolean => error instanceof TypeError || error instanceof TransportError;
+const isOurs = (error: unknown): boolean => error instanceof TypeError || error instanceof ContentError || error instanceof TransportError;
 
 /** Would fail the same way again. */
 const isFinal = (error: unknown): boolean =>
