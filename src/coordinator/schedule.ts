@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { CoordinatorBus } from '../bus/bus.ts';
+import { type Clock, systemClock } from '../bus/clock.ts';
 import { ContentError } from '../contract/errors.ts';
 import { canonicalJson, shortId } from '../contract/ids.ts';
 import { filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
@@ -31,6 +32,7 @@ export interface ScheduleOptions {
   readonly onRow?: (result: JobResult) => void;
   /** How often the bus is asked whether it still has what it was given. */
   readonly auditMs?: number;
+  readonly clock?: Clock;
 }
 
 /** What is wanted and what there is of it, trials and bases. */
@@ -89,14 +91,14 @@ export class Schedule {
 
   /** Resolves when every wanted trial and every base has its row, or after `stop` when the bus has no more results. Then the bus is closed. */
   async run(): Promise<void> {
-    const { bus, auditMs = 5_000 } = this.#options;
+    const { bus, auditMs = 5_000, clock = systemClock } = this.#options;
     let failure: unknown = null;
-    const audit = setInterval(() => {
+    const stop = clock.every(auditMs, () => {
       this.#inTurn(() => this.#audit()).catch((error: unknown) => {
         failure ??= error;
         void bus.close();
       });
-    }, auditMs);
+    });
     try {
       await this.#inTurn(() => this.#topUp());
       if (this.complete) return;
@@ -110,7 +112,7 @@ export class Schedule {
       }
       if (failure !== null) throw failure;
     } finally {
-      clearInterval(audit);
+      stop();
       await bus.close();
     }
   }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import { millis } from '@nats-io/transport-node';
 import { canonicalJson } from '../../contract/ids.ts';
@@ -45,11 +44,11 @@ export class NatsAgentBus implements AgentBus {
 
   /** Waits at least a second. */
   async next(waitMs: number): Promise<Lease | null> {
-    for (const end = Date.now() + waitMs; !this.closed; ) {
-      const message = await this.#pull(Math.max(LEAST_WAIT_MS, end - Date.now()));
+    for (const end = this.#link.clock.now() + waitMs; !this.closed; ) {
+      const message = await this.#pull(Math.max(LEAST_WAIT_MS, end - this.#link.clock.now()));
       const lease = message && this.#open(message);
       if (lease) return lease;
-      if (Date.now() >= end) return null;
+      if (this.#link.clock.now() >= end) return null;
     }
     return null;
   }
@@ -70,7 +69,7 @@ export class NatsAgentBus implements AgentBus {
       return message;
     } catch {
       this.#consumer = null;
-      await Promise.race([sleep(Math.min(AGAIN_MS, expires)), this.#ended]);
+      await this.#link.clock.within(Math.min(AGAIN_MS, expires), this.#ended);
       return null;
     }
   }
@@ -123,17 +122,17 @@ class NatsLease implements Lease {
     this.#leased = leased;
     this.job = leased.job;
     this.attempt = leased.message.info.deliveryCount;
-    this.#until = performance.now() + leased.leaseMs;
+    this.#until = link.clock.now() + leased.leaseMs;
   }
 
   get #ours(): boolean {
-    this.#over ||= performance.now() >= this.#until;
+    this.#over ||= this.#link.clock.now() >= this.#until;
     return !this.#over;
   }
 
   async extend(): Promise<boolean> {
     if (!this.#ours) return false;
-    const sent = performance.now();
+    const sent = this.#link.clock.now();
     try {
       await this.#tell('+WPI', this.#until - sent);
       if (this.#ours) this.#until = sent + this.#leased.leaseMs;

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { canonicalJson } from '../../contract/ids.ts';
 import type { Job } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
 import type { CoordinatorBus, Delivery, Files } from '../bus.ts';
+import type { Stop } from '../clock.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 import { consumerConfig, consumerOf, ensureBroker, expectName, type Place, RESULTS, resultSubject, TASKS, taskSubject } from './streams.ts';
@@ -31,7 +31,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   readonly #place: Place;
   readonly #leaseMs: number;
   readonly #origin: Files | undefined;
-  readonly #watchdog: NodeJS.Timeout;
+  readonly #watchdog: Stop;
   readonly #stuck = { delivered: -1, since: 0 };
   #closed = false;
   #wake: (() => void) | null = null;
@@ -43,14 +43,18 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#leaseMs = leaseMs;
     this.#origin = origin;
     this.files = new NatsFiles(link, () => this.#ensure());
-    this.#watchdog = setInterval(() => void this.#unstick().catch(() => {}), leaseMs / 2);
-    this.#watchdog.unref();
+    this.#watchdog = link.clock.every(leaseMs / 2, () => void this.#unstick().catch(() => {}));
   }
 
   static async open(link: NatsLink, options: NatsCoordinatorOptions): Promise<NatsCoordinatorBus> {
     const bus = new NatsCoordinatorBus(link, options);
-    await link.retry('streams', () => bus.#ensure());
-    return bus;
+    try {
+      await link.retry('streams', () => bus.#ensure());
+      return bus;
+    } catch (error) {
+      await bus.close();
+      throw error;
+    }
   }
 
   async enqueue(job: Job): Promise<boolean> {
@@ -119,7 +123,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#watchdog);
+    this.#watchdog();
     this.#wake?.();
   }
 
@@ -165,13 +169,13 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   /** Whether a hint ended it. */
   async #pause(ms: number): Promise<boolean> {
     if (this.#hinted) {
-      await sleep(SOON_MS);
+      await this.#link.clock.sleep(SOON_MS);
       return true;
     }
     const hinted = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), ms);
+      const stop = this.#link.clock.after(ms, () => resolve(false));
       this.#wake = () => {
-        clearTimeout(timer);
+        stop();
         resolve(true);
       };
     });
@@ -186,10 +190,11 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   async #unstick(): Promise<void> {
     const { consumers } = this.#link.jsm;
     const { cap } = this.#place;
+    const now = this.#link.clock.now();
     const { num_pending, num_waiting, delivered } = await consumers.info(TASKS, consumerOf(cap));
     const idle = num_pending === 0 || num_waiting === 0 || delivered.consumer_seq !== this.#stuck.delivered;
-    if (idle) Object.assign(this.#stuck, { delivered: delivered.consumer_seq, since: Date.now() });
-    if (Date.now() - this.#stuck.since < 2 * this.#leaseMs) return;
+    if (idle) Object.assign(this.#stuck, { delivered: delivered.consumer_seq, since: now });
+    if (now - this.#stuck.since < 2 * this.#leaseMs) return;
     this.#link.warn(`consumer ${consumerOf(cap)}: ${num_pending} job(s) wait and none is given out; it is made anew`);
     await consumers.delete(TASKS, consumerOf(cap));
     await consumers.add(TASKS, consumerConfig(cap, this.#leaseMs));

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type ObjectStore, Objm } from '@nats-io/obj';
+import type { ObjectStore } from '@nats-io/obj';
 import { ContentError } from '../../contract/errors.ts';
 import { contentDigest } from '../../contract/ids.ts';
 import type { FileKind } from '../../contract/job.ts';
@@ -34,7 +33,7 @@ export class NatsFiles implements Files {
     const name = nameOf(kind, digest);
     return this.#retry(name, async (store) => {
       if (!(await isThere(store, name))) throw new ContentError(`${name}: expected it in the broker's store, found nothing`, false);
-      const bytes = await Promise.race([store.getBlob(name), sleep(READ_MS).then(() => null)]);
+      const bytes = await this.#link.clock.within(READ_MS, store.getBlob(name));
       if (bytes === null) throw new Error('it could not be read');
       if (contentDigest(bytes) !== digest) throw new ContentError(`${name}: expected the content that its name says, got another`, true);
       return new Uint8Array(bytes); // not a Buffer
@@ -50,7 +49,7 @@ export class NatsFiles implements Files {
     return this.#link.retry(
       name,
       async () => {
-        this.#opened ??= new Objm(this.#link.js).open(BUCKET, false);
+        this.#opened ??= this.#link.objects.open(BUCKET, false);
         return work(await this.#opened);
       },
       async () => {

@@ -1,18 +1,33 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
-export interface LinkOptions {
+/** The parts of a client over one connection. */
+export interface Client {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly objects: Objm;
+}
+
+export interface PatienceOptions {
+  readonly warn?: (message: string) => void;
+  /** How long what fails is tried again before it is a TransportError. A broker may be away for so long. */
+  readonly patienceMs?: number;
+  readonly clock?: Clock;
+  /** Uniform in [0, 1): how pauses are spread. */
+  readonly random?: () => number;
+}
+
+export interface LinkOptions extends PatienceOptions {
   /** `nats://host:port`. */
   readonly url: string;
   /** Who connects, for the server's lists. */
   readonly name: string;
-  readonly warn?: (message: string) => void;
-  /** How long what fails is tried again before it is a TransportError. A broker may be away for so long. */
-  readonly patienceMs?: number;
   /** How often a silent server is asked for a sign of life; after two without one the connection is given up and made anew. */
   readonly pingMs?: number;
   /** How long one request may go unanswered. */
@@ -34,30 +49,34 @@ const PAUSE_MS = { first: 20, longest: 2_000 };
 const WAITING_MS = 5_000;
 
 /** One connection, with what the client's defaults lack: it comes back for as long as it takes, and sees a frozen server. */
-export class NatsLink {
+export class NatsLink implements Client {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
+  readonly objects: Objm;
+  readonly clock: Clock;
   readonly warn: (message: string) => void;
   readonly #patienceMs: number;
+  readonly #random: () => number;
 
-  private constructor(
-    nc: NatsConnection,
-    jsm: JetStreamManager,
-    requestMs: number,
-    { warn = () => {}, patienceMs = 600_000 }: LinkOptions,
+  constructor(
+    { nc, js, jsm, objects }: Client,
+    { warn = () => {}, patienceMs = 600_000, clock = systemClock, random = Math.random }: PatienceOptions,
   ) {
     this.nc = nc;
-    this.js = jetstream(nc, { timeout: requestMs });
+    this.js = js;
     this.jsm = jsm;
+    this.objects = objects;
+    this.clock = clock;
     this.warn = warn;
     this.#patienceMs = patienceMs;
+    this.#random = random;
   }
 
   /** Waits for a server that is not there yet; refuses one that is too old. */
   static async connect(options: LinkOptions): Promise<NatsLink> {
-    const { url, name, warn = () => {}, pingMs = 10_000, requestMs = 5_000 } = options;
-    const waiting = setTimeout(() => warn(`${url}: no broker there yet; waiting for it`), WAITING_MS);
+    const { url, name, warn = () => {}, pingMs = 10_000, requestMs = 5_000, clock = systemClock } = options;
+    const stop = clock.after(WAITING_MS, () => warn(`${url}: no broker there yet; waiting for it`));
     const nc = await connect({
       servers: url,
       name,
@@ -69,7 +88,7 @@ export class NatsLink {
       maxPingOut: 2,
       inboxPrefix: `_INBOX_${name}`,
       noAsyncTraces: true, // a stack for every request is a third of its price
-    }).finally(() => clearTimeout(waiting));
+    }).finally(stop);
     const [host = ''] = nc.getServer().split(/:\d+$/);
     const { refused, warning } = judgeVersion(nc.info?.version ?? '', isLoopback(host));
     if (refused !== null) {
@@ -77,7 +96,9 @@ export class NatsLink {
       throw new HostError(`${url}: ${refused}`);
     }
     if (warning !== null) warn(`${url}: ${warning}`);
-    const link = new NatsLink(nc, await jetstreamManager(nc, { checkAPI: false, timeout: requestMs }), requestMs, options);
+    const js = jetstream(nc, { timeout: requestMs });
+    const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: requestMs });
+    const link = new NatsLink({ nc, js, jsm, objects: new Objm(js) }, options);
     void link.#watch(url);
     return link;
   }
@@ -91,17 +112,17 @@ export class NatsLink {
    * "unknown", so `work` must bear being done twice.
    */
   async retry<T>(what: string, work: () => Promise<T>, mend: () => Promise<void> = async () => {}): Promise<T> {
-    const deadline = Date.now() + this.#patienceMs;
+    const deadline = this.clock.now() + this.#patienceMs;
     for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest)) {
       try {
         return await work();
       } catch (error) {
         if (isOurs(error)) throw error;
-        if (isFinal(error) || this.closed || Date.now() + pauseMs > deadline) {
+        if (isFinal(error) || this.closed || this.clock.now() + pauseMs > deadline) {
           const why = error instanceof Error ? error.message : String(error);
           throw new TransportError(`${what}: the broker does not take it (${why}); the same command goes on from here`, { cause: error });
         }
-        await sleep(pauseMs * (0.5 + Math.random()));
+        await this.clock.sleep(pauseMs * (0.5 + this.#random()));
         await mend().catch(() => {});
       }
     }
@@ -110,7 +131,7 @@ export class NatsLink {
   /** What was said is sent first, if there is somebody to send it to. */
   async close(): Promise<void> {
     if (this.closed) return;
-    await Promise.race([this.nc.drain().catch(() => {}), sleep(2_000)]);
+    await this.clock.within(2_000, this.nc.drain()).catch(() => {});
     await this.nc.close();
   }
 

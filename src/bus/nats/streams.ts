@@ -1,9 +1,7 @@
 import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
-import { Objm } from '@nats-io/obj';
 import { nanos } from '@nats-io/transport-node';
 import { ConfigError } from '../../contract/errors.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
-import { ensureRoll } from './roll.ts';
 
 /**
  * What is in the broker. The subject is the key of a job and of a result: a second one of the same key is refused by the server.
@@ -76,8 +74,7 @@ export const consumerConfig = (cap: string, leaseMs: number): Partial<ConsumerCo
 });
 
 /** Makes what is not there; does nothing otherwise. A broker may have lost its disk. */
-export async function ensureBroker(link: NatsLink, cap: string, leaseMs: number): Promise<void> {
-  const { js, jsm } = link;
+export async function ensureBroker({ jsm, objects }: NatsLink, cap: string, leaseMs: number): Promise<void> {
   for (const config of STREAMS) {
     try {
       await jsm.streams.add(config);
@@ -86,8 +83,7 @@ export async function ensureBroker(link: NatsLink, cap: string, leaseMs: number)
       await expectFit(jsm, config); // somebody chose other sizes: theirs count
     }
   }
-  await new Objm(js).create(BUCKET, { storage: 'file', max_bytes: 4096 * MB });
-  await ensureRoll(link);
+  await objects.create(BUCKET, { storage: 'file', max_bytes: 4096 * MB });
   await jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
 }
 

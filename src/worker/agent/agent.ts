@@ -1,5 +1,6 @@
 import { cpus, hostname } from 'node:os';
 import type { AgentBus, Lease } from '../../bus/bus.ts';
+import { type Clock, systemClock } from '../../bus/clock.ts';
 import { AbortedError, TransportError } from '../../contract/errors.ts';
 import { shortId } from '../../contract/ids.ts';
 import { filesOf, type JobResult, type Row } from '../../contract/job.ts';
@@ -13,6 +14,7 @@ export interface AgentOptions {
   /** Digest of the code behind the rows; goes into provenance. */
   readonly numerics: string;
   readonly warn?: (message: string) => void;
+  readonly clock?: Clock;
 }
 
 /** How long one `next` waits; bounds how long an idle agent takes to notice that it drains. */
@@ -23,6 +25,7 @@ const AGAIN_MS = 1_000;
 /** Takes jobs from the bus, one per free slot, has them computed, and gives back rows. Holds leases and no other state. */
 export class Agent {
   readonly #options: AgentOptions;
+  readonly #clock: Clock;
   /** The host's name is nobody's business: tables need to know only whether two rows share one. */
   readonly #host = shortId(hostname()).slice(0, 8);
   readonly #cpu = cpus()[0]?.model ?? 'unknown';
@@ -31,6 +34,7 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -69,7 +73,7 @@ export class Agent {
           throw error;
         }
         this.#warn(error.message);
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await this.#clock.sleep(AGAIN_MS);
       } finally {
         this.#serving.delete(work);
       }
@@ -78,7 +82,7 @@ export class Agent {
 
   async #serve(lease: Lease): Promise<void> {
     const { bus } = this.#options;
-    const heartbeat = setInterval(() => void lease.extend().catch(() => {}), bus.leaseMs / 4);
+    const stop = this.#clock.every(bus.leaseMs / 4, () => void lease.extend().catch(() => {}));
     try {
       const { row, provenance } = await this.#compute(lease);
       const result = { kind: lease.job.kind, row, provenance } as JobResult;
@@ -89,7 +93,7 @@ export class Agent {
       await lease.release(error instanceof Error ? error.message : String(error));
       if (!(error instanceof AbortedError)) throw error;
     } finally {
-      clearInterval(heartbeat);
+      stop();
     }
   }
 
