@@ -27,6 +27,8 @@ export type Completion = 'stored' | 'exists' | 'conflict';
 /** A job that is ours for `leaseMs`, and for so long again after every `extend`. */
 export interface Lease {
   readonly job: Job;
+  /** Key of the sweep that wants it; empty on a bus that has only one. */
+  readonly sweep: string;
   /** How often the job was handed out, this time included. Counted by the bus: it forgets with it. */
   readonly attempt: number;
   /** False when the lease was lost: the job may be running elsewhere, and all that is left to say is `complete`. */

@@ -123,6 +123,7 @@ export class LocalBus implements CoordinatorBus, AgentBus {
     arm();
     return {
       job: entry.job,
+      sweep: '',
       attempt: entry.attempt,
       extend: async () => {
         if (ours()) arm();

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { cancelCommand, pauseCommand, resumeCommand, workersCommand } from './control.ts';
 import { exportCommand } from './export.ts';
 import { main, withExamples } from './main.ts';
 import { planCommand } from './plan.ts';
@@ -6,6 +7,7 @@ import { priceCommand } from './price.ts';
 import { rerunCommand } from './rerun.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
+import { statusCommand, watchCommand } from './status.ts';
 import { tableCommand } from './table.ts';
 import { whyCommand } from './why.ts';
 import { workerCommand } from './worker.ts';
@@ -43,5 +45,11 @@ await main(process.argv.slice(2), [
     'price lunarlander/descent seeds=5': 'by training with and without the mask',
   }),
   workerCommand(),
+  statusCommand,
+  watchCommand,
+  workersCommand,
+  pauseCommand,
+  resumeCommand,
+  cancelCommand,
   withExamples(schemaCommand, { 'schema > sweep.schema.json': 'for an editor that completes and checks YAML' }),
 ]);

@@ -1,20 +1,32 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { CoordinatorBus, Files } from '../bus/bus.ts';
 import { LocalBus } from '../bus/local.ts';
 import { NatsCoordinatorBus } from '../bus/nats/coordinator.ts';
-import { NatsLink } from '../bus/nats/link.ts';
-import { isLoopback } from '../bus/nats/version.ts';
-import { ConfigError } from '../contract/errors.ts';
+import { NatsRoll } from '../bus/nats/roll.ts';
 import { shortId } from '../contract/ids.ts';
+import type { JobResult } from '../contract/job.ts';
+import { FIRST_WINDOW, Presence } from '../coordinator/presence.ts';
+import type { Schedule } from '../coordinator/schedule.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
+import { type BrokerArguments, connectBroker } from './broker.ts';
+import { many } from './text.ts';
 
 /** Who computes for a coordinator, and how it speaks to them. */
 export interface Crew {
   readonly bus: CoordinatorBus;
   /** Threads that are ours; 0 where others compute. */
   readonly slots: number;
-  /** Jobs that are on the bus at once. */
+  /** Jobs that are on the bus at once, to begin with. */
   readonly window: number;
+  /** What it looks like from here, for the line of progress; empty where threads say it. */
+  readonly others: () => string;
+  /** From now on the schedule follows what is going on outside. */
+  attend(schedule: Schedule): void;
+  row(result: JobResult): void;
+  /** A worker that cannot be trusted. */
+  hold(worker: string, reason: string): void;
   threads(): { readonly busy: number; readonly done: number };
   /** Resolves when nobody of ours computes any more. */
   work(): Promise<void>;
@@ -42,6 +54,10 @@ export async function localCrew({ files, slots, numerics, warn, threadModule }: 
     bus,
     slots,
     window: slots + 1, // none waits for the coordinator's disk, and bases of later seeds do not go before trials that can run
+    others: () => '',
+    attend: () => {},
+    row: () => {},
+    hold: (_, reason) => warn(reason),
     threads: () => ({ busy: pool.busy, done: pool.progress }),
     work: () => agent.run(),
     drain: () => {
@@ -53,25 +69,39 @@ export async function localCrew({ files, slots, numerics, warn, threadModule }: 
   };
 }
 
-/** Jobs in the broker: enough for the workers of a few machines, few enough that the order holds. */
-const NATS_WINDOW = 64;
-
 interface Remote {
-  readonly url: string;
+  readonly broker: BrokerArguments;
   readonly files: Files;
+  /** Where the rows are. */
+  readonly folder: string;
   readonly sweep: string;
+  readonly weight: number;
   readonly numerics: string;
   readonly warn: (message: string) => void;
+  readonly cancelled: (reason: string) => void;
 }
 
 /** Whoever runs `spc worker` at this broker. */
-export async function natsCrew({ url, files, sweep, numerics, warn }: Remote): Promise<Crew> {
-  const link = await NatsLink.connect({ url: expectLoopback(url), name: 'coordinator', warn });
-  const bus = await NatsCoordinatorBus.open(link, { cap: capability(numerics), sweep: subjectName(sweep), origin: files });
+export async function natsCrew({ broker, files, folder, sweep, weight, numerics, warn, cancelled }: Remote): Promise<Crew> {
+  const link = await connectBroker({ ...broker, name: 'coordinator', warn });
+  const [key, cap] = [subjectName(sweep), capability(numerics)];
+  const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files });
+  const origin = shortId([hostname(), resolve(folder)]);
+  const me = { host: hostname().slice(0, 64), pid: process.pid, startedAt: new Date().toISOString() };
+  const who = { name: sweep, key, cap, origin, weight, ...me };
+  const presence = await Presence.open({ roll: new NatsRoll(link, { mayMake: true }), who, warn, cancelled }).catch(async (error) => {
+    await bus.close();
+    await link.close();
+    throw error;
+  });
   return {
     bus,
     slots: 0,
-    window: NATS_WINDOW,
+    window: FIRST_WINDOW,
+    others: () => `${many(presence.workers.count, 'worker')}, ${many(presence.workers.slots, 'slot')}`,
+    attend: (schedule) => presence.attend(schedule),
+    row: (result) => presence.row(result),
+    hold: (worker, reason) => presence.hold(worker, reason),
     threads: () => ({ busy: 0, done: 0 }),
     work: async () => {},
     drain: () => {
@@ -80,6 +110,7 @@ export async function natsCrew({ url, files, sweep, numerics, warn }: Remote): P
     },
     stop: () => void bus.close(),
     close: async () => {
+      await presence.close();
       await bus.close();
       await link.close();
     },
@@ -95,16 +126,3 @@ const subjectName = (name: string): string =>
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
     .slice(0, 40)}-${shortId(name)}`;
-
-/** Without keys and TLS a broker is a matter of one machine. */
-export function expectLoopback(url: string): string {
-  const written = /^\w+:\/\//.test(url) ? url : `nats://${url}`;
-  if (!URL.canParse(written) || new URL(written).hostname === '')
-    throw new ConfigError(`--nats: expected an address such as nats://127.0.0.1:4222, got ${url}`);
-  const { hostname, protocol } = new URL(written);
-  if (protocol !== 'nats:') throw new ConfigError(`--nats: expected nats://, got ${url}`);
-  if (isLoopback(hostname)) return written;
-  throw new ConfigError(
-    `--nats: expected a broker on this machine, got ${hostname}; others need keys and TLS, which are not there yet: take an ssh tunnel to a loopback port`,
-  );
-}

@@ -8,6 +8,8 @@ export interface ProgressOptions {
   readonly slots: number;
   /** Threads that compute now, and the sum of the shares of their jobs that are done. */
   readonly threads: () => { readonly busy: number; readonly done: number };
+  /** Where others compute: who they are. */
+  readonly others: () => string;
   readonly quiet: boolean;
   readonly stream?: Pick<NodeJS.WriteStream, 'write' | 'columns' | 'isTTY'>;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -61,14 +63,14 @@ export class Progress {
   }
 
   line(): string {
-    const { name, tally, slots, threads } = this.#options;
+    const { name, tally, slots, threads, others } = this.#options;
     const { busy } = threads();
     const failed = tally.failed.trial > 0 ? `, ${tally.failed.trial} failed` : '';
     const done = `${name}: ${tally.done.trial}/${tally.trials} trials${failed}, ${tally.done.base}/${tally.bases} bases`;
     if (this.#draining) return slots === 0 ? `${done}, leaving` : `${done}, ${busy} running to their end`;
     const complete = tally.done.trial === tally.trials && tally.done.base === tally.bases;
     if (complete) return done;
-    return slots === 0 ? `${done}, at a broker` : `${done}, ${busy}/${slots} threads busy${this.#left()}`;
+    return slots === 0 ? `${done}, ${others()}` : `${done}, ${busy}/${slots} threads busy${this.#left()}`;
   }
 
   /** Mean wall time of the jobs of this run, times what is left, by threads. Says nothing before it has seen both kinds. */

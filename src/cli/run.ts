@@ -11,7 +11,8 @@ import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
 import { makeEngine } from '../math/engines/index.ts';
 import { numerics } from '../worker/numerics.ts';
-import { expectLoopback, localCrew, natsCrew } from './crew.ts';
+import { type BrokerArguments, expectLoopback } from './broker.ts';
+import { localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
 
 interface RunArguments {
@@ -23,6 +24,7 @@ interface RunArguments {
   readonly recompute: boolean;
   readonly quiet: boolean;
   readonly nats: string | undefined;
+  readonly weight: number;
 }
 
 /** What only a test may set. */
@@ -30,7 +32,7 @@ export interface Injected {
   readonly threadModule?: string;
 }
 
-export const EXIT = { complete: 0, incomplete: 1, SIGINT: 130, SIGTERM: 143 } as const;
+export const EXIT = { complete: 0, incomplete: 1, cancelled: 4, SIGINT: 130, SIGTERM: 143 } as const;
 
 export function threadCount(threads: number, option = '--threads'): number {
   if (Number.isInteger(threads) && threads >= 1) return threads;
@@ -45,8 +47,8 @@ export interface Compute {
   readonly extend: boolean;
   readonly recompute: boolean;
   readonly quiet: boolean;
-  /** The broker whose workers compute; without one this process does. */
-  readonly nats?: string | undefined;
+  /** The broker whose workers compute, and the share of them that is wanted; without one this process does. */
+  readonly at?: { readonly broker: BrokerArguments; readonly weight: number } | undefined;
 }
 
 /**
@@ -54,7 +56,7 @@ export interface Compute {
  * Returns whether every trial has a row without a failure; null when it was interrupted, and the exit code is set.
  */
 export async function compute(
-  { loaded, folder, slots, extend, recompute, quiet, nats }: Compute,
+  { loaded, folder, slots, extend, recompute, quiet, at }: Compute,
   { threadModule }: Injected = {},
 ): Promise<boolean | null> {
   const { sweep, text } = loaded;
@@ -67,19 +69,30 @@ export async function compute(
   const store = await Store.open(folder, frozen, { extend, recompute, warn });
   const common = { files: store.files, numerics: code.all, warn };
   const joining =
-    nats === undefined
+    at === undefined
       ? localCrew({ ...common, slots, ...(threadModule && { threadModule }) })
-      : natsCrew({ ...common, url: nats, sweep: sweep.name });
+      : natsCrew({ ...common, ...at, folder, sweep: sweep.name, cancelled: (reason) => cancel(reason) });
   const crew = await joining.catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
   const { bus, window } = crew;
   const { limits } = sweep;
-  const onRow = (result: JobResult): void => progress.row(result);
-  const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, warn, onRow });
-  const progress: Progress = new Progress({ name: sweep.name, tally: schedule.tally, slots: crew.slots, threads: crew.threads, quiet });
+  const onRow = (result: JobResult): void => {
+    progress.row(result);
+    crew.row(result);
+  };
+  const hold = (worker: string, reason: string): void => crew.hold(worker, reason);
+  const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, warn, hold, onRow });
+  const { tally } = schedule;
+  const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, quiet });
   say = (message) => progress.note(message);
+  let cancelled: string | null = null;
+  const cancel = (reason: string): void => {
+    cancelled = reason;
+    void schedule.pause(new Set()).then(() => bus.close());
+  };
+  crew.attend(schedule);
 
   const interrupt = onInterrupt({
     drain: () => {
@@ -103,6 +116,11 @@ export async function compute(
     await store.close();
     progress.end();
   }
+  if (!schedule.complete && cancelled !== null) {
+    say(`cancelled (${cancelled}); the same command goes on from here`);
+    process.exitCode = EXIT.cancelled;
+    return null;
+  }
   if (!schedule.complete && interrupt.signal !== null) {
     say(`interrupted; the same command goes on from here`);
     process.exitCode = EXIT[interrupt.signal];
@@ -112,12 +130,14 @@ export async function compute(
 }
 
 async function run(args: RunArguments, injected: Injected): Promise<void> {
-  const { extend, recompute, quiet, nats } = args;
+  const { extend, recompute, quiet, nats, weight } = args;
   const slots = threadCount(args.threads);
+  if (!(weight > 0 && Number.isFinite(weight))) throw new ConfigError(`--weight: expected a number greater than 0, got ${weight}`);
   if (nats !== undefined) expectLoopback(nats); // before anything is written
+  const at = nats === undefined ? undefined : { broker: { nats }, weight };
   const loaded = loadSweep(args.file, args.overrides);
   const folder = join(args.results, loaded.sweep.name);
-  const complete = await compute({ loaded, folder, slots, extend, recompute, quiet, nats }, injected);
+  const complete = await compute({ loaded, folder, slots, extend, recompute, quiet, at }, injected);
   if (complete === null) return;
   const { writeTables } = await import('../report/tables.ts'); // late: a table library of 0.2 s that most of a run has no use for
   process.stdout.write(await writeTables(folder));
@@ -188,11 +208,17 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
         requiresArg: true,
         describe: 'address of a broker, nats://127.0.0.1:4222: its workers compute, and nothing here',
       })
+      .option('weight', {
+        type: 'number',
+        default: 1,
+        requiresArg: true,
+        describe: 'share of the workers, against other sweeps at the broker',
+      })
       .option('quiet', { type: 'boolean', default: false, describe: 'no progress, only warnings' })
       .example('$0 run sweeps/quick.yaml', 'the first table')
       .example('$0 run sweeps/quick.yaml seeds=10 --extend', 'five more seeds of it')
       .epilogue(
-        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 130 interrupted.',
+        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 4 cancelled, 130 interrupted.',
       ),
   handler: (args) => run(args, injected),
 });

@@ -1,5 +1,8 @@
 export const WIDTH = 80;
 
+/** `1 worker`, `2 workers`. */
+export const many = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 /** Words of `text` in lines of at most 80 columns; a longer word has a line of its own. */
 export function wrap(text: string): string[] {
   const lines: string[] = [];

@@ -1,39 +1,67 @@
+import { randomInt } from 'node:crypto';
+import { hostname, totalmem } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { NatsAgentBus } from '../bus/nats/agent.ts';
-import { NatsLink } from '../bus/nats/link.ts';
+import { NatsRoll } from '../bus/nats/roll.ts';
+import { ConfigError } from '../contract/errors.ts';
+import { limitsSchema } from '../contract/limits.ts';
 import type { EngineName } from '../contract/spec.ts';
 import { makeEngine } from '../math/engines/index.ts';
 import { Agent } from '../worker/agent/agent.ts';
+import { Presence } from '../worker/agent/presence.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { numerics } from '../worker/numerics.ts';
-import { capability, expectLoopback } from './crew.ts';
+import { type BrokerArguments, brokerOptions, connectBroker } from './broker.ts';
+import { capability } from './crew.ts';
 import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
 
-interface WorkerArguments {
-  readonly nats: string;
+interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
+  readonly label: string | undefined;
   readonly engine: EngineName;
   readonly 'until-idle': number | undefined;
+  readonly grace: string;
+  readonly wall: string | undefined;
+  readonly memory: number | undefined;
 }
 
 const LOOK_MS = 250;
+const MB = 1024 * 1024;
 
 /** Takes jobs from a broker until it is told to stop, or for as long as there are any. Exit codes: 0; 130 and 143 drained by a signal. */
-async function work({ nats, slots: given, engine, 'until-idle': untilIdle }: WorkerArguments, { threadModule }: Injected): Promise<void> {
-  const slots = threadCount(given, '--slots');
+async function work(args: WorkerArguments, { threadModule }: Injected): Promise<void> {
+  const { label, engine, 'until-idle': untilIdle, grace } = args;
+  const slots = threadCount(args.slots, '--slots');
+  const memoryMb = args.memory ?? Math.floor((0.8 * totalmem()) / MB / slots);
+  const most = { wallMs: limit('--wall', 'wall', args.wall), memoryMb: limit('--memory', 'memoryMb', memoryMb) };
+  const graceMs = limit('--grace', 'wall', grace);
+  if (label !== undefined && !/^[\w.-]{1,40}$/.test(label))
+    throw new ConfigError(`--label: expected at most 40 letters, digits, dots, - or _, got ${label}`);
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
   const code = numerics(makeEngine(engine).version);
-  const link = await NatsLink.connect({ url: expectLoopback(nats), name: 'worker', warn });
-  const bus = new NatsAgentBus(link, { cap: capability(code.all) });
-  const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
-  const agent = new Agent({ bus, pool, numerics: code.all, warn });
+  const cap = capability(code.all);
+  const id = workerId();
+
+  const link = await connectBroker({ ...args, name: 'worker', warn });
+  const bus = new NatsAgentBus(link, { cap });
+  const pool = new ExecutorPool({ slots, most, warn, ...(threadModule && { threadModule }) });
+  const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });
+  const me = { host: hostname().slice(0, 64), pid: process.pid, node: process.version, startedAt: new Date().toISOString() };
+  const who = { id, label: label ?? null, cap, ...me };
+  const presence = new Presence({ roll: new NatsRoll(link, { mayMake: false }), agent, pool, who, warn });
+  let late: NodeJS.Timeout | undefined;
   const leave = async (): Promise<void> => {
+    presence.leave();
     await agent.drain();
     await bus.close();
   };
   const interrupt = onInterrupt({
     drain: () => {
-      warn(`finishing what runs (${pool.busy} of ${slots} threads); once more to leave at once`);
+      warn(`finishing what runs (${pool.busy} of ${slots} threads), for at most ${grace}; once more to leave at once`);
+      late = setTimeout(() => {
+        warn(`${grace} are over: what still runs is given back`);
+        agent.stop();
+      }, graceMs ?? 0);
       void leave();
     },
     leave: () => agent.stop(),
@@ -43,17 +71,35 @@ async function work({ nats, slots: given, engine, 'until-idle': untilIdle }: Wor
     if (pool.busy > 0) busyAt = performance.now();
     else if (untilIdle !== undefined && performance.now() - busyAt > 1000 * untilIdle) void leave();
   }, LOOK_MS);
-  warn(`worker: ${slots} thread(s) for code ${code.all.slice(0, 12)} at ${nats}`);
+  warn(`worker ${id}: ${slots} thread(s) for code ${code.all.slice(0, 12)}`);
   try {
     await agent.run();
   } finally {
     clearInterval(idle);
+    clearTimeout(late);
     interrupt.end();
     pool.stop();
+    await presence.close();
     await bus.close();
     await link.close();
   }
   if (interrupt.signal !== null) process.exitCode = EXIT[interrupt.signal];
+}
+
+/** Says where it runs, and is another one every time. */
+const workerId = (): string =>
+  `${hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .slice(0, 40)}-${randomInt(36 ** 4)
+    .toString(36)
+    .padStart(4, '0')}`;
+
+/** An option that is judged as the `limits` of a sweep are. */
+function limit(option: string, key: 'wall' | 'memoryMb', value: string | number | undefined): number | null {
+  const { success, data, error } = limitsSchema.safeParse(value === undefined ? {} : { [key]: value });
+  if (success) return key === 'wall' ? data.wallMs : data.memoryMb;
+  throw new ConfigError(`${option}: ${error.issues[0]?.message}, got ${value}`);
 }
 
 /** `spc worker`. */
@@ -62,10 +108,24 @@ export const workerCommand = (injected: Injected = {}): CommandModule<object, Wo
   describe: 'compute for whoever runs a sweep at a broker',
   builder: (yargs) =>
     yargs
-      .option('nats', { type: 'string', demandOption: true, requiresArg: true, describe: 'address of the broker, nats://127.0.0.1:4222' })
+      .options(brokerOptions)
       .option('slots', { ...threadsOption, describe: 'jobs at the same time' })
+      .option('label', { type: 'string', requiresArg: true, describe: 'a name for people, in spc status and for spc workers drain' })
       .option('engine', { choices: ['wasm', 'reference'] as const, default: 'wasm' as const, describe: 'a sweep names its engine' })
       .option('until-idle', { type: 'number', requiresArg: true, describe: 'leave after so many seconds without a job' })
+      .option('grace', {
+        type: 'string',
+        default: '5m',
+        requiresArg: true,
+        describe: 'how long what runs may take after SIGTERM or Ctrl-C',
+      })
+      .option('wall', { type: 'string', requiresArg: true, describe: 'what a job gets at most, whatever its sweep allows: 90s, 30m, 2h' })
+      .option('memory', {
+        type: 'number',
+        requiresArg: true,
+        defaultDescription: '80 % of the machine by slots',
+        describe: 'the same in MiB',
+      })
       .example('$0 worker --nats nats://127.0.0.1:4222', 'joins; Ctrl-C finishes what runs and leaves')
       .epilogue('A worker takes jobs of its own code alone: build the same commit on both sides. Exit codes: 0; 130 and 143 drained.'),
   handler: (args) => work(args, injected),

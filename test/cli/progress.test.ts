@@ -21,6 +21,7 @@ const make = (options: Partial<ProgressOptions> = {}, isTTY = false): Progress =
     tally: tally(),
     slots: 2,
     threads: () => ({ busy: 2, done: 0.5 }),
+    others: () => '',
     quiet: false,
     stream,
     env: {},

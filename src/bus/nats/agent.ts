@@ -6,7 +6,7 @@ import { parseJob } from '../../contract/messages.ts';
 import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
-import { consumerOf, expectName, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
+import { consumerOf, expectName, type Place, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
 
 /** The client refuses shorter ones. */
 const LEAST_WAIT_MS = 1_000;
@@ -88,7 +88,7 @@ export class NatsAgentBus implements AgentBus {
       const place = placeOf(message.subject);
       const job = parseJob(message.string());
       if (place?.id !== job.id) throw new Error(`id: expected the subject's, got ${job.id}`);
-      return new NatsLease(this.#link, { message, job, subject: resultSubject(place, job.id), leaseMs: this.#leaseMs });
+      return new NatsLease(this.#link, { message, job, place, leaseMs: this.#leaseMs });
     } catch (error) {
       this.#link.warn(`${message.subject}: dropped what is no job (${error instanceof Error ? error.message : String(error)})`);
       message.term();
@@ -100,8 +100,7 @@ export class NatsAgentBus implements AgentBus {
 interface Leased {
   readonly message: JsMsg;
   readonly job: Job;
-  /** Where its result goes. */
-  readonly subject: string;
+  readonly place: Place;
   readonly leaseMs: number;
 }
 
@@ -111,6 +110,7 @@ interface Leased {
  */
 class NatsLease implements Lease {
   readonly job: Job;
+  readonly sweep: string;
   readonly attempt: number;
   readonly #link: NatsLink;
   readonly #leased: Leased;
@@ -121,6 +121,7 @@ class NatsLease implements Lease {
     this.#link = link;
     this.#leased = leased;
     this.job = leased.job;
+    this.sweep = leased.place.sweep;
     this.attempt = leased.message.info.deliveryCount;
     this.#until = link.clock.now() + leased.leaseMs;
   }
@@ -164,7 +165,7 @@ class NatsLease implements Lease {
 
   async #publish(result: JobResult, text: string): Promise<Completion> {
     const { js, jsm } = this.#link;
-    const { subject } = this.#leased;
+    const subject = resultSubject(this.#leased.place, this.job.id);
     try {
       await js.publish(subject, text, { expect: { streamName: RESULTS, lastSubjectSequence: 0 } });
       return 'stored';

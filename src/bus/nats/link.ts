@@ -41,6 +41,7 @@ export const CODE = {
   notStored: 10077,
   tooLarge: 10054,
   nameInUse: 10058,
+  noStream: 10059,
 } as const;
 
 export const codeOf = (error: unknown): number | null => (error instanceof JetStreamApiError ? error.code : null);

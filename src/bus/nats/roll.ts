@@ -18,21 +18,18 @@ type Bucket = keyof typeof BUCKETS;
 /** Said after a wish was written; its content is in the bucket. */
 const HINT = 'lab.hint.ctl';
 
-/** Makes the buckets that are not there. */
-export async function ensureRoll({ js }: NatsLink): Promise<void> {
-  for (const [bucket, options] of Object.entries(BUCKETS))
-    await new Kvm(js).create(bucket, { history: 1, maxValueSize: SMALL, ...options });
-}
-
 const ctlKey = (of: Wished): string => ('worker' in of ? `worker.${of.worker}` : `sweep.${of.cap}.${of.sweep}`);
 const sweepKey = ({ cap, key }: SweepCard): string => `${cap}.${key}`;
 
 /** The roll in three buckets of the broker: keys are read one by one, so nobody who reads needs a consumer. */
 export class NatsRoll implements Roll {
   readonly #link: NatsLink;
+  readonly #mayMake: boolean;
 
-  constructor(link: NatsLink) {
+  /** `mayMake`: makes buckets that are not there. Workers and viewers may not, and wait for who may. */
+  constructor(link: NatsLink, { mayMake }: { readonly mayMake: boolean }) {
     this.#link = link;
+    this.#mayMake = mayMake;
   }
 
   showWorker(card: WorkerCard): Promise<void> {
@@ -89,7 +86,9 @@ export class NatsRoll implements Roll {
   }
 
   #bucket(bucket: Bucket): Promise<KV> {
-    return new Kvm(this.#link.js).open(bucket, { allow_direct: true });
+    const buckets = new Kvm(this.#link.js);
+    if (!this.#mayMake) return buckets.open(bucket, { allow_direct: true });
+    return buckets.create(bucket, { history: 1, maxValueSize: SMALL, ...BUCKETS[bucket] });
   }
 
   async #put(bucket: Bucket, key: string, value: WorkerCard | SweepCard | Wish): Promise<void> {
@@ -103,9 +102,7 @@ export class NatsRoll implements Roll {
 
   /** Sorted by key. What is no card is as good as absent. */
   async #all<T>(bucket: Bucket, parse: (text: string) => T): Promise<readonly T[]> {
-    const prefix = `$KV.${bucket}.`;
-    const { state } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}>` });
-    const keys = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    const keys = await this.#keys(bucket);
     const texts = await Promise.all(keys.sort().map((key) => this.#text(bucket, key)));
     return texts.flatMap((text) => {
       try {
@@ -114,5 +111,18 @@ export class NatsRoll implements Roll {
         return [];
       }
     });
+  }
+
+  /** None when nobody has been here yet, or the broker lost its disk. */
+  async #keys(bucket: Bucket): Promise<string[]> {
+    const prefix = `$KV.${bucket}.`;
+    try {
+      const { state } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}>` });
+      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    } catch (error) {
+      if (codeOf(error) !== CODE.noStream) throw error;
+      if (this.#mayMake) await this.#bucket(bucket);
+      return [];
+    }
   }
 }

@@ -1,9 +1,9 @@
 import { cpus, hostname } from 'node:os';
 import type { AgentBus, Lease } from '../../bus/bus.ts';
 import { type Clock, systemClock } from '../../bus/clock.ts';
-import { AbortedError, TransportError } from '../../contract/errors.ts';
+import { AbortedError, ContentError, TransportError } from '../../contract/errors.ts';
 import { shortId } from '../../contract/ids.ts';
-import { filesOf, type JobResult, type Row } from '../../contract/job.ts';
+import { failureRow, filesOf, type JobResult, type Row } from '../../contract/job.ts';
 import type { BaseRow, Provenance, TrialRow } from '../../contract/rows.ts';
 import type { ExecutorPool } from '../executor/pool.ts';
 import type { Finished } from '../executor/protocol.ts';
@@ -13,6 +13,8 @@ export interface AgentOptions {
   readonly pool: ExecutorPool;
   /** Digest of the code behind the rows; goes into provenance. */
   readonly numerics: string;
+  /** What it is called where there are others; goes into provenance. */
+  readonly name?: string;
   readonly warn?: (message: string) => void;
   readonly clock?: Clock;
 }
@@ -21,6 +23,19 @@ export interface AgentOptions {
 const NEXT_MS = 5_000;
 /** After the network failed. */
 const AGAIN_MS = 1_000;
+/** While it is held. */
+const HELD_MS = 250;
+/** A job that was handed out so often may be what its workers died of: it runs alone. */
+const SUSPECT = 3;
+/** And after so many it is not run any more. */
+const POISON = 6;
+
+/** A job that is being computed. */
+export interface Serving {
+  readonly lease: Lease;
+  /** By the agent's clock. */
+  readonly since: number;
+}
 
 /** Takes jobs from the bus, one per free slot, has them computed, and gives back rows. Holds leases and no other state. */
 export class Agent {
@@ -29,8 +44,10 @@ export class Agent {
   /** The host's name is nobody's business: tables need to know only whether two rows share one. */
   readonly #host = shortId(hostname()).slice(0, 8);
   readonly #cpu = cpus()[0]?.model ?? 'unknown';
-  readonly #serving = new Set<Promise<void>>();
+  readonly #serving = new Map<Lease, { readonly work: Promise<void>; readonly since: number; readonly unwanted: AbortController }>();
   #draining = false;
+  #held = false;
+  readonly tally = { done: 0, failed: 0 };
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -48,7 +65,25 @@ export class Agent {
   /** Takes nothing more, and resolves when what runs is finished. */
   async drain(): Promise<void> {
     this.#draining = true;
-    await Promise.allSettled(this.#serving);
+    await Promise.allSettled([...this.#serving.values()].map(({ work }) => work));
+  }
+
+  /** Whether it takes no jobs for now; what runs goes on. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  set held(held: boolean) {
+    this.#held = held;
+  }
+
+  get serving(): readonly Serving[] {
+    return [...this.#serving].map(([lease, { since }]) => ({ lease, since }));
+  }
+
+  /** Ends what runs of a sweep that nobody wants any more. */
+  cancel(sweep: string): void {
+    for (const [lease, { unwanted }] of this.#serving) if (lease.sweep === sweep) unwanted.abort();
   }
 
   /** Leaves at once; what ran is given back, uncharged. */
@@ -60,32 +95,41 @@ export class Agent {
   async #slot(): Promise<void> {
     const { bus } = this.#options;
     while (!this.#draining && !bus.closed) {
+      if (this.#held) {
+        await this.#clock.sleep(HELD_MS);
+        continue;
+      }
       const lease = await bus.next(NEXT_MS);
       if (!lease) continue;
-      if (this.#draining) return lease.release('draining');
-      const work = this.#serve(lease);
-      this.#serving.add(work);
+      if (this.#draining || this.#held) {
+        await lease.release('nothing more is taken here');
+        continue;
+      }
+      const unwanted = new AbortController();
+      const work = this.#serve(lease, unwanted.signal);
+      this.#serving.set(lease, { work, since: this.#clock.now(), unwanted });
       try {
         await work;
       } catch (error) {
-        if (!(error instanceof TransportError)) {
+        if (!(error instanceof TransportError || error instanceof ContentError)) {
           this.#draining = true;
           throw error;
         }
         this.#warn(error.message);
         await this.#clock.sleep(AGAIN_MS);
       } finally {
-        this.#serving.delete(work);
+        this.#serving.delete(lease);
       }
     }
   }
 
-  async #serve(lease: Lease): Promise<void> {
+  async #serve(lease: Lease, unwanted: AbortSignal): Promise<void> {
     const { bus } = this.#options;
     const stop = this.#clock.every(bus.leaseMs / 4, () => void lease.extend().catch(() => {}));
     try {
-      const { row, provenance } = await this.#compute(lease);
+      const { row, provenance } = await this.#compute(lease, unwanted);
       const result = { kind: lease.job.kind, row, provenance } as JobResult;
+      this.tally[row.ok ? 'done' : 'failed']++;
       if ((await lease.complete(result)) === 'conflict') {
         this.#warn(`determinism alarm: ${lease.job.kind} ${lease.job.id} was computed twice, with different rows`);
       }
@@ -97,11 +141,10 @@ export class Agent {
     }
   }
 
-  async #compute(lease: Lease): Promise<{ row: BaseRow | TrialRow; provenance: Provenance }> {
-    const { bus, pool, numerics } = this.#options;
+  async #compute(lease: Lease, signal: AbortSignal): Promise<{ row: BaseRow | TrialRow; provenance: Provenance }> {
+    const { numerics, name } = this.#options;
     const { job } = lease;
-    const policy = job.kind === 'trial' ? await bus.files.get('policies', job.base.result.policy) : null;
-    const finished = await pool.run(job, policy);
+    const finished = lease.attempt >= POISON ? poisoned(lease) : await this.#run(lease, signal);
     await this.#store(finished);
     return {
       row: finished.row,
@@ -110,12 +153,19 @@ export class Agent {
         kind: job.kind,
         ok: finished.row.ok,
         attempt: lease.attempt,
+        ...(name !== undefined && { worker: name }),
         host: this.#host,
         cpu: this.#cpu,
         numerics,
         ...finished.facts,
       },
     };
+  }
+
+  async #run({ job, attempt }: Lease, signal: AbortSignal): Promise<Finished> {
+    const { bus, pool } = this.#options;
+    const policy = job.kind === 'trial' ? await bus.files.get('policies', job.base.result.policy) : null;
+    return pool.run(job, policy, { signal, alone: attempt >= SUSPECT });
   }
 
   /** Files go first: a row that is on its way speaks of nothing that is not there. */
@@ -129,5 +179,12 @@ export class Agent {
     this.#options.warn?.(message);
   }
 }
+
+/** It took its workers down, or every one of them lost it: its row says so, and the next run tries it again. */
+const poisoned = ({ job, attempt }: Lease): Finished => ({
+  row: failureRow(job, { kind: 'crashed', message: `handed out ${attempt - 1} times, and never finished` }),
+  files: [],
+  facts: { node: process.version, engine: '', startedAt: new Date().toISOString(), wallMs: 0, phasesMs: {} },
+});
 
 const nameOf = (row: Row): string => ('base' in row ? `trial ${row.id}` : `base ${row.id}`);

@@ -1,0 +1,128 @@
+import type { Roll } from '../bus/bus.ts';
+import { type Clock, systemClock } from '../bus/clock.ts';
+import type { SweepCard, Wish } from '../contract/cards.ts';
+import { ConfigError } from '../contract/errors.ts';
+import type { JobResult } from '../contract/job.ts';
+import type { Schedule } from './schedule.ts';
+import { RunningMedian, windowOf } from './share.ts';
+
+export interface PresenceOptions {
+  readonly roll: Roll;
+  /** Who we are; what changes is filled in here. */
+  readonly who: Pick<SweepCard, 'name' | 'key' | 'cap' | 'origin' | 'host' | 'pid' | 'startedAt' | 'weight'>;
+  readonly warn?: (message: string) => void;
+  /** Nobody wants the rest of the sweep. */
+  readonly cancelled: (reason: string) => void;
+  readonly clock?: Clock;
+}
+
+const EVERY_MS = 5_000;
+/** Until the first look. */
+export const FIRST_WINDOW = 16;
+
+/** A coordinator among others: shows how far its sweep is, takes its share of the workers, does what is wanted of it. */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #clock: Clock;
+  readonly #median = new RunningMedian();
+  #schedule: Schedule | null = null;
+  #card: SweepCard;
+  #workers = { count: 0, slots: 0 };
+  #end: () => void = () => {};
+  #turn: Promise<void> = Promise.resolve();
+
+  private constructor(options: PresenceOptions) {
+    const none = { trial: 0, base: 0 };
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#card = { v: 1, ...options.who, state: 'running', window: FIRST_WINDOW, queued: 0, wanted: none, done: none, failed: none };
+  }
+
+  /** Throws ConfigError when another coordinator runs a sweep of that name. What was wanted of an earlier run is over. */
+  static async open(options: PresenceOptions): Promise<Presence> {
+    const presence = new Presence(options);
+    const { roll, who } = options;
+    const other = await roll.claimSweep(presence.#card);
+    if (other !== null) {
+      const since = other.startedAt.slice(0, 16).replace('T', ' ');
+      throw new ConfigError(
+        `${who.name}: expected to be the only one that runs it, got ${other.host} (process ${other.pid}, since ${since}); stop that one, wait 30 s if it is gone, or give this sweep another name`,
+      );
+    }
+    const last = await roll.wish({ sweep: who.key, cap: who.cap });
+    if (last !== null && last.state !== 'run') await roll.want({ sweep: who.key, cap: who.cap }, wish('run', 'run again'));
+    return presence;
+  }
+
+  get workers(): { readonly count: number; readonly slots: number } {
+    return this.#workers;
+  }
+
+  /** From now on, until `close`. */
+  attend(schedule: Schedule): void {
+    this.#schedule = schedule;
+    const look = (): void => {
+      this.#turn = this.#turn.then(() => this.#look()).catch(() => {}); // the roll may be away; the work goes on without it
+    };
+    const [still, deaf] = [this.#clock.every(EVERY_MS, look), this.#options.roll.onWish(look)];
+    this.#end = () => {
+      still();
+      deaf();
+    };
+    look();
+  }
+
+  row({ provenance }: JobResult): void {
+    if (provenance.attempt > 0) this.#median.see(provenance.wallMs);
+  }
+
+  /** A worker is told to take nothing more until somebody releases it. */
+  hold(worker: string, reason: string): void {
+    this.#options.warn?.(`${worker} is held (${reason}); spc workers release ${worker} takes it back`);
+    this.#options.roll
+      .want({ worker }, wish('hold', reason))
+      .catch(() => this.#options.warn?.(`${worker} could not be told that it is held`));
+  }
+
+  async close(): Promise<void> {
+    this.#end();
+    await this.#turn;
+    await this.#options.roll.hideSweep(this.#card).catch(() => {});
+  }
+
+  async #look(): Promise<void> {
+    const { roll, who, cancelled, warn } = this.#options;
+    const schedule = this.#schedule;
+    if (schedule === null) return;
+    const [workers, sweeps, wanted] = [await roll.workers(), await roll.sweeps(), await roll.wish({ sweep: who.key, cap: who.cap })];
+    if (wanted?.state === 'cancel') {
+      cancelled(wanted.reason);
+      return;
+    }
+    const ours = workers.filter(({ cap, state }) => cap === who.cap && state === 'working');
+    this.#workers = { count: ours.length, slots: ours.reduce((sum, { slots }) => sum + slots, 0) };
+    const paused = wanted?.state === 'pause';
+    if (paused !== (this.#card.state === 'paused')) {
+      warn?.(paused ? `paused (${wanted?.reason}); spc resume ${who.name} goes on` : 'goes on');
+      const running = workers.flatMap((worker) => worker.running.filter(({ sweep }) => sweep === who.key).map(({ id }) => id));
+      await (paused ? schedule.pause(new Set(running)) : schedule.resume());
+    }
+    const rivals = sweeps.filter(({ cap, key, state }) => cap === who.cap && key !== who.key && state === 'running');
+    const weights = [who.weight, ...rivals.map(({ weight }) => weight)];
+    await schedule.resize(windowOf({ slots: this.#workers.slots, medianMs: this.#median.value, weight: who.weight, weights }));
+    const { trials, bases, done, failed } = schedule.tally;
+    this.#card = {
+      ...this.#card,
+      state: paused ? 'paused' : 'running',
+      window: schedule.window,
+      queued: schedule.queued,
+      wanted: { trial: trials, base: bases },
+      done: { ...done },
+      failed: { ...failed },
+    };
+    await roll.showSweep(this.#card);
+  }
+}
+
+/** Said now, by us or by whom a command speaks for. */
+export const wish = (state: Wish['state'], reason: string): Wish => ({ state, reason, at: new Date().toISOString() });
