@@ -1,12 +1,10 @@
-import type { ObjectStore } from '@nats-io/obj';
+import type { ObjectInfo, ObjectStore } from '@nats-io/obj';
 import { ContentError } from '../../contract/errors.ts';
 import { contentDigest } from '../../contract/ids.ts';
 import type { FileKind } from '../../contract/job.ts';
 import type { Files } from '../bus.ts';
 import type { NatsLink } from './link.ts';
 import { BUCKET } from './streams.ts';
-
-const READ_MS = 30_000;
 
 /** Files in the broker's object store. A name is never written twice: that would take the old chunks away from who is reading them. */
 export class NatsFiles implements Files {
@@ -32,17 +30,30 @@ export class NatsFiles implements Files {
   async get(kind: FileKind, digest: string): Promise<Uint8Array> {
     const name = nameOf(kind, digest);
     return this.#retry(name, async (store) => {
-      if (!(await isThere(store, name))) throw new ContentError(`${name}: expected it in the broker's store, found nothing`, false);
-      const bytes = await this.#link.clock.within(READ_MS, store.getBlob(name));
-      if (bytes === null) throw new Error('it could not be read');
+      const info = await store.info(name);
+      if (info === null || info.deleted) throw new ContentError(`${name}: expected it in the broker's store, found nothing`, false);
+      if (info.size > MOST_BYTES) throw new ContentError(`${name}: expected at most ${MOST_BYTES} bytes, got ${info.size}`, true);
+      const bytes = await this.#read(info);
       if (contentDigest(bytes) !== digest) throw new ContentError(`${name}: expected the content that its name says, got another`, true);
-      return new Uint8Array(bytes); // not a Buffer
+      return bytes;
     });
   }
 
   async has(kind: FileKind, digest: string): Promise<boolean> {
     const name = nameOf(kind, digest);
     return this.#retry(name, (store) => isThere(store, name));
+  }
+
+  /** Chunk by chunk. The client's own way is a consumer, and to make one is a right that no worker should need. */
+  async #read({ nuid, size }: ObjectInfo): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for (let [have, seq] = [0, 1]; have < size; ) {
+      const chunk = await this.#link.jsm.direct.getMessage(`OBJ_${BUCKET}`, { seq, next_by_subj: `$O.${BUCKET}.C.${nuid}` });
+      if (chunk === null) throw new Error('a part of it is missing');
+      chunks.push(chunk.data);
+      [have, seq] = [have + chunk.data.length, chunk.seq + 1];
+    }
+    return new Uint8Array(Buffer.concat(chunks)); // not a Buffer
   }
 
   #retry<T>(name: string, work: (store: ObjectStore) => Promise<T>): Promise<T> {
