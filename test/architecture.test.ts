@@ -33,6 +33,8 @@ const HOME: Readonly<Record<string, string>> = {
   '@nats-io/jetstream': 'bus/',
   '@nats-io/kv': 'bus/',
   '@nats-io/obj': 'bus/',
+  '@peculiar/x509': 'bus/',
+  'reflect-metadata': 'bus/',
   arquero: 'report/',
   '@observablehq/plot': 'report/',
   linkedom: 'report/',

@@ -6,6 +6,9 @@ import type { Files } from '../bus.ts';
 import type { NatsLink } from './link.ts';
 import { BUCKET } from './streams.ts';
 
+/** No policy and no forget set is larger; who says so wants our memory. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
 /** Files in the broker's object store. A name is never written twice: that would take the old chunks away from who is reading them. */
 export class NatsFiles implements Files {
   readonly #link: NatsLink;

@@ -1,9 +1,11 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
-import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
-import { ContentError, TransportError } from '../../contract/errors.ts';
+import { type ConnectionOptions, connect, errors, type NatsConnection, type PermissionViolationError } from '@nats-io/transport-node';
+import type { Credentials } from '../../contract/credentials.ts';
+import { ConfigError, ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { type Clock, systemClock } from '../clock.ts';
+import { identity, refusal } from './security/join.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
 /** The parts of a client over one connection. */
@@ -28,6 +30,8 @@ export interface LinkOptions extends PatienceOptions {
   readonly url: string;
   /** Who connects, for the server's lists. */
   readonly name: string;
+  /** With them the connection is TLS from its first byte. Their name is the one that counts. */
+  readonly credentials?: Credentials | null;
   /** How often a silent server is asked for a sign of life; after two without one the connection is given up and made anew. */
   readonly pingMs?: number;
   /** How long one request may go unanswered. */
@@ -48,6 +52,7 @@ export const codeOf = (error: unknown): number | null => (error instanceof JetSt
 
 const PAUSE_MS = { first: 20, longest: 2_000 };
 const WAITING_MS = 5_000;
+const AGAIN_MS = 1_000;
 
 /** One connection, with what the client's defaults lack: it comes back for as long as it takes, and sees a frozen server. */
 export class NatsLink implements Client {
@@ -59,6 +64,7 @@ export class NatsLink implements Client {
   readonly warn: (message: string) => void;
   readonly #patienceMs: number;
   readonly #random: () => number;
+  #failure: Error | null = null;
 
   constructor(
     { nc, js, jsm, objects }: Client,
@@ -74,22 +80,23 @@ export class NatsLink implements Client {
     this.#random = random;
   }
 
-  /** Waits for a server that is not there yet; refuses one that is too old. */
+  /** Waits for a server that is not there yet; refuses one that is too old, and throws when the server refuses us. */
   static async connect(options: LinkOptions): Promise<NatsLink> {
-    const { url, name, warn = () => {}, pingMs = 10_000, requestMs = 5_000, clock = systemClock } = options;
-    const stop = clock.after(WAITING_MS, () => warn(`${url}: no broker there yet; waiting for it`));
-    const nc = await connect({
+    const { url, credentials = null, warn = () => {}, pingMs = 10_000, requestMs = 5_000 } = options;
+    const name = credentials?.name ?? options.name;
+    const nc = await joined(options, {
       servers: url,
       name,
+      ...identity(credentials),
       maxReconnectAttempts: -1, // the default gives up for good after 20 s
-      waitOnFirstConnect: true,
       reconnectTimeWait: 500,
       reconnectJitter: 1_000,
+      reconnectJitterTLS: 1_000,
       pingInterval: pingMs, // the default notices a frozen server after four minutes
       maxPingOut: 2,
       inboxPrefix: `_INBOX_${name}`,
       noAsyncTraces: true, // a stack for every request is a third of its price
-    }).finally(stop);
+    });
     const [host = ''] = nc.getServer().split(/:\d+$/);
     const { refused, warning } = judgeVersion(nc.info?.version ?? '', isLoopback(host));
     if (refused !== null) {
@@ -100,12 +107,17 @@ export class NatsLink implements Client {
     const js = jetstream(nc, { timeout: requestMs });
     const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: requestMs });
     const link = new NatsLink({ nc, js, jsm, objects: new Objm(js) }, options);
-    void link.#watch(url);
+    void link.#watch(url, credentials);
     return link;
   }
 
   get closed(): boolean {
     return this.nc.isClosed();
+  }
+
+  /** Why the server has put us out; null when it has not. */
+  get failure(): Error | null {
+    return this.#failure;
   }
 
   /**
@@ -118,7 +130,13 @@ export class NatsLink implements Client {
       try {
         return await work();
       } catch (error) {
+        if (this.closed && this.#failure) throw this.#failure;
         if (isOurs(error)) throw error;
+        const forbidden = violation(error);
+        if (forbidden !== null) {
+          const { operation, subject } = forbidden;
+          throw new ConfigError(`${what}: these credentials do not allow ${operation} on ${subject}; take those of another role`);
+        }
         if (isFinal(error) || this.closed || this.clock.now() + pauseMs > deadline) {
           const why = error instanceof Error ? error.message : String(error);
           throw new TransportError(`${what}: the broker does not take it (${why}); the same command goes on from here`, { cause: error });
@@ -136,7 +154,10 @@ export class NatsLink implements Client {
     await this.nc.close();
   }
 
-  async #watch(url: string): Promise<void> {
+  async #watch(url: string, credentials: Credentials | null): Promise<void> {
+    void this.nc.closed().then((error) => {
+      if (error) this.#failure = new ConfigError(`${url}: ${refusal(error, credentials) ?? error.message}`, { cause: error });
+    });
     for await (const { type } of this.nc.status()) {
       if (type === 'disconnect') this.warn(`${url}: the connection is lost; trying to get it back`);
       if (type === 'reconnect') this.warn(`${url}: connected again`);
@@ -144,9 +165,41 @@ export class NatsLink implements Client {
   }
 }
 
+/**
+ * The client's own way of waiting for a server also waits for one that says no. After the first connection a key that was taken away
+ * ends it: the client gives up after the second refusal.
+ */
+async function joined(
+  { url, credentials = null, warn = () => {}, clock = systemClock, random = Math.random }: LinkOptions,
+  options: ConnectionOptions,
+): Promise<NatsConnection> {
+  for (let [since, warned] = [clock.now(), false]; ; await clock.sleep(AGAIN_MS * (0.5 + random()))) {
+    try {
+      return await connect(options);
+    } catch (error) {
+      const why = refusal(error, credentials);
+      if (why !== null) throw new ConfigError(`${url}: ${why}`, { cause: error });
+      if (warned || clock.now() - since < WAITING_MS) continue;
+      warned = true;
+      warn(`${url}: no broker there yet (${silence(error)}); waiting for it${credentials ? '' : ', without --creds'}`);
+    }
+  }
+}
+
+/** What a server does to whom it expects to speak TLS: nothing, and then it hangs up. The client has no word for it. */
+const silence = (error: unknown): string => {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.includes('undefined error') ? 'it hung up' : message;
+};
+
 /** Not the network's fault. */
-const isOurs = (error: unknown): boolean => error instanceof TypeError || error instanceof ContentError || error instanceof TransportError;
+const isOurs = (error: unknown): boolean => [TypeError, ContentError, TransportError, ConfigError].some((known) => error instanceof known);
+
+/** The client wraps it in the error of whatever was tried. */
+function violation(error: unknown): PermissionViolationError | null {
+  for (let e = error; e instanceof Error; e = e.cause) if (e instanceof errors.PermissionViolationError) return e;
+  return null;
+}
 
 /** Would fail the same way again. */
-const isFinal = (error: unknown): boolean =>
-  codeOf(error) === CODE.tooLarge || error instanceof errors.PermissionViolationError || error instanceof errors.InvalidArgumentError;
+const isFinal = (error: unknown): boolean => codeOf(error) === CODE.tooLarge || error instanceof errors.InvalidArgumentError;

@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly store?: string;
   /** A free one unless it is given. */
   readonly port?: number;
+  /** A configuration that says all this itself, and more: for a server that others reach. */
+  readonly config?: string;
 }
 
 const READY_MS = 10_000;
@@ -22,7 +24,7 @@ const LOG_CHARS = 4_000;
 /** Ends a process ($0) when its parent's end of the pipe closes, however the parent ended. */
 const WATCH = 'cat >/dev/null; kill "$0"; sleep 5; kill -9 "$0"';
 
-/** A private nats-server with JetStream on a loopback port: a child process that ends with its parent. */
+/** A nats-server with JetStream, private on a loopback port unless its configuration says otherwise: a child process that ends with its parent. */
 export class NatsServer {
   readonly port: number;
   readonly store: string;
@@ -47,12 +49,12 @@ export class NatsServer {
   }
 
   /** Resolves when it takes connections. */
-  static async start({ binary, store, port = -1 }: ServerOptions): Promise<NatsServer> {
+  static async start({ binary, store, port = -1, config }: ServerOptions): Promise<NatsServer> {
     const scratch = await mkdtemp(join(tmpdir(), 'spc-nats-'));
     const own = store ?? join(scratch, 'store');
     await mkdir(own, { recursive: true });
-    const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', own, '--ports_file_dir', scratch];
-    const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = config === undefined ? ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', own] : ['-c', config];
+    const child = spawn(binary, [...args, '--ports_file_dir', scratch], { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log = `${log}${text}`.slice(-LOG_CHARS);
@@ -90,7 +92,7 @@ export class NatsServer {
     const force = setTimeout(() => this.#child.kill('SIGKILL'), OBEY_MS);
     await this.#ended;
     clearTimeout(force);
-    await rm(this.#scratch, { recursive: true, force: true });
+    await rm(this.#scratch, { recursive: true, force: true, maxRetries: 5 }); // another server may be at work in its store
   }
 
   /** Ends it as a crash would. */
@@ -100,10 +102,10 @@ export class NatsServer {
   }
 }
 
-/** The server writes the file when it listens: `{"nats":["nats://127.0.0.1:41517"]}`. */
+/** The server writes the file when it listens: `{"nats":["nats://127.0.0.1:41517"]}`, with TLS `tls://`. */
 async function portOf(file: string): Promise<number | null> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  const port = /nats:\/\/[^"]*:(\d+)/.exec(text)?.[1];
+  const port = /(?:nats|tls):\/\/[^"]*:(\d+)/.exec(text)?.[1];
   return port === undefined ? null : Number(port);
 }
 

@@ -43,6 +43,8 @@ export function placeOf(subject: string): (Place & { readonly id: string }) | nu
 }
 
 const MB = 1024 * 1024;
+/** The largest result, and the largest message there is. */
+export const RESULT_BYTES = MB / 2;
 
 /** Full means refused, never something old pushed out. One message per subject makes giving twice the same as once. */
 const common = {
@@ -56,7 +58,7 @@ const common = {
 
 const STREAMS: readonly (Partial<StreamConfig> & { readonly name: string })[] = [
   { ...common, name: TASKS, subjects: ['lab.task.>'], retention: 'workqueue', max_msg_size: 64 * 1024 },
-  { ...common, name: RESULTS, subjects: ['lab.result.>'], retention: 'limits', allow_direct: true, max_msg_size: 512 * 1024 },
+  { ...common, name: RESULTS, subjects: ['lab.result.>'], retention: 'limits', allow_direct: true, max_msg_size: RESULT_BYTES },
 ];
 
 /**
