@@ -79,13 +79,14 @@ interface Remote {
   readonly numerics: string;
   readonly warn: (message: string) => void;
   readonly cancelled: (reason: string) => void;
+  readonly leaseMs?: number;
 }
 
 /** Whoever runs `spc worker` at this broker. */
-export async function natsCrew({ broker, files, folder, sweep, weight, numerics, warn, cancelled }: Remote): Promise<Crew> {
+export async function natsCrew({ broker, files, folder, sweep, weight, numerics, warn, cancelled, ...lease }: Remote): Promise<Crew> {
   const link = await connectBroker({ ...broker, name: 'coordinator', warn });
   const [key, cap] = [subjectName(sweep), capability(numerics)];
-  const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files });
+  const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files, ...lease });
   const origin = shortId([hostname(), resolve(folder)]);
   const me = { host: hostname().slice(0, 64), pid: process.pid, startedAt: new Date().toISOString() };
   const who = { name: sweep, key, cap, origin, weight, ...me };

@@ -30,6 +30,8 @@ interface RunArguments {
 /** What only a test may set. */
 export interface Injected {
   readonly threadModule?: string;
+  /** How long a job of a worker that fell silent is nobody else's. */
+  readonly leaseMs?: number;
 }
 
 export const EXIT = { complete: 0, incomplete: 1, cancelled: 4, SIGINT: 130, SIGTERM: 143 } as const;
@@ -71,7 +73,7 @@ export async function compute(
   const joining =
     at === undefined
       ? localCrew({ ...common, slots, ...(threadModule && { threadModule }) })
-      : natsCrew({ ...common, ...at, folder, sweep: sweep.name, cancelled: (reason) => cancel(reason) });
+      : natsCrew({ ...common, ...at, folder, sweep: sweep.name, cancelled: (reason) => cancel(reason), ...(leaseMs && { leaseMs }) });
   const crew = await joining.catch(async (error: unknown) => {
     await store.close();
     throw error;
