@@ -59,7 +59,7 @@ export interface Compute {
  */
 export async function compute(
   { loaded, folder, slots, extend, recompute, quiet, at }: Compute,
-  { threadModule }: Injected = {},
+  { threadModule, leaseMs }: Injected = {},
 ): Promise<boolean | null> {
   const { sweep, text } = loaded;
   const trials = expand(sweep);

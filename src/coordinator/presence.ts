@@ -101,7 +101,7 @@ export class Presence {
     }
     const ours = workers.filter(({ cap, state }) => cap === who.cap && state === 'working');
     this.#workers = { count: ours.length, slots: ours.reduce((sum, { slots }) => sum + slots, 0) };
-    const paused = wanted?.state === 'pause';
+    const paused = wanted === null ? this.#card.state === 'paused' : wanted.state === 'pause';
     if (paused !== (this.#card.state === 'paused')) {
       warn?.(paused ? `paused (${wanted?.reason}); spc resume ${who.name} goes on` : 'goes on');
       const running = workers.flatMap((worker) => worker.running.filter(({ sweep }) => sweep === who.key).map(({ id }) => id));

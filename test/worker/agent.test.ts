@@ -5,7 +5,7 @@ import { AbortedError, TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
 import { failureRow, type Job, type JobResult, type TrainedRow } from '../../src/contract/job.ts';
 import { Agent } from '../../src/worker/agent/agent.ts';
-import type { ExecutorPool } from '../../src/worker/executor/pool.ts';
+import type { ExecutorPool, RunOptions } from '../../src/worker/executor/pool.ts';
 import type { Facts, Finished } from '../../src/worker/executor/protocol.ts';
 import { baseJob, baseSpec, trialJob, trialSpec } from './fake/specs.ts';
 
@@ -39,7 +39,7 @@ beforeEach(() => {
   warnings = [];
 });
 
-type Run = (job: Job, policy: Uint8Array | null) => Promise<Finished>;
+type Run = (job: Job, policy: Uint8Array | null, options: RunOptions) => Promise<Finished>;
 const make = (run: Run, slots = 1) => {
   const pool = { slots, run, stop: () => {} } as unknown as ExecutorPool;
   return new Agent({ bus, pool, numerics: 'n1', warn: (message) => warnings.push(message) });
@@ -170,5 +170,73 @@ describe('Agent.run()', () => {
     agent.stop();
     await working;
     expect((await bus.next(10))?.attempt).toBe(2);
+  });
+});
+
+describe('Agent, told what is wanted', () => {
+  it('held takes nothing, finishes what it runs, and goes on when it is not any more', async () => {
+    let finish: () => void = () => {};
+    const agent = make(async (job) => {
+      if (job === one)
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+      return trained(job);
+    });
+    await bus.enqueue(one);
+    await bus.enqueue(two);
+    const working = agent.run();
+    await sleep(20);
+    agent.held = true;
+    expect(agent.serving.map(({ lease }) => lease.job)).toEqual([one]);
+    finish();
+    expect((await firstResult()).row.id).toBe(one.id);
+    await sleep(100);
+    expect([agent.serving, agent.tally]).toEqual([[], { done: 1, failed: 0 }]);
+    agent.held = false;
+    while (agent.tally.done < 2) await sleep(10);
+    await bus.close();
+    await working;
+  });
+
+  it('cancel(sweep) ends what runs of it, and nothing else', async () => {
+    const run: Run = (job, _, { signal }) =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(new AbortedError('unwanted')));
+        if (job === two) setTimeout(() => resolve(trained(job)), 60);
+      });
+    const agent = make(run, 2);
+    await bus.enqueue(one);
+    await bus.enqueue(two);
+    const next = bus.next.bind(bus);
+    bus.next = async (ms) => {
+      const lease = await next(ms);
+      return lease && { ...lease, sweep: lease.job === one ? 'unwanted' : 'wanted' };
+    };
+    const working = agent.run();
+    await sleep(20);
+    bus.next = async () => sleep(5).then(() => null);
+    agent.cancel('unwanted');
+    await sleep(100);
+    expect(await bus.queued()).toEqual(new Set([one.id, two.id])); // given back, and finished
+    expect(agent.tally).toEqual({ done: 1, failed: 0 });
+    await bus.close();
+    await working;
+  });
+
+  it('runs alone what was handed out three times, and after six times says that it is poison', async () => {
+    const asked: (boolean | undefined)[] = [];
+    const agent = make(async (_, __, { alone }) => {
+      asked.push(alone);
+      throw new AbortedError('its worker died');
+    });
+    await bus.enqueue(one);
+    const working = agent.run();
+    const { row, provenance } = await firstResult();
+    expect(asked).toEqual([false, false, true, true, true]);
+    expect(row).toEqual(failureRow(one, { kind: 'crashed', message: 'handed out 5 times, and never finished' }));
+    expect(provenance.attempt).toBe(6);
+    await bus.close();
+    await working;
   });
 });

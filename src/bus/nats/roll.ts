@@ -1,4 +1,5 @@
 import { type KV, Kvm, type KvOptions } from '@nats-io/kv';
+import { errors } from '@nats-io/transport-node';
 import { parseSweepCard, parseWish, parseWorkerCard, type SweepCard, type Wish, type WorkerCard } from '../../contract/cards.ts';
 import { canonicalJson, type Json } from '../../contract/ids.ts';
 import type { Roll, Wished } from '../bus.ts';
@@ -96,7 +97,11 @@ export class NatsRoll implements Roll {
   }
 
   async #text(bucket: Bucket, key: string): Promise<string | null> {
-    const entry = await (await this.#bucket(bucket)).get(key);
+    const kv = await this.#bucket(bucket);
+    const entry = await kv.get(key).catch((error: unknown) => {
+      if (error instanceof errors.RequestError && error.isNoResponders()) return null; // there is no such bucket yet
+      throw error;
+    });
     return entry === null || entry.operation !== 'PUT' ? null : entry.string();
   }
 

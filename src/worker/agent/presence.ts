@@ -60,11 +60,11 @@ export class Presence {
   async #obey(): Promise<void> {
     const { roll, agent, who, warn } = this.#options;
     const wanted = await roll.wish({ worker: who.id });
-    const held = wanted?.state === 'hold';
+    const held = wanted === null ? agent.held : wanted.state === 'hold';
     if (held !== agent.held) {
       agent.held = held;
-      this.#reason = held ? wanted.reason : '';
-      warn?.(held ? `held (${wanted.reason}): takes nothing more until it is released` : 'released: takes jobs again');
+      this.#reason = held ? (wanted?.reason ?? '') : '';
+      warn?.(held ? `held (${this.#reason}): takes nothing more until it is released` : 'released: takes jobs again');
     }
     for (const sweep of new Set(agent.serving.map(({ lease }) => lease.sweep))) {
       if ((await roll.wish({ sweep, cap: who.cap }))?.state === 'cancel') agent.cancel(sweep);
