@@ -1,33 +1,67 @@
+import { readFileSync, statSync } from 'node:fs';
 import { NatsLink } from '../bus/nats/link.ts';
 import { isLoopback } from '../bus/nats/version.ts';
+import { type Credentials, parseCredentials, type Role } from '../contract/credentials.ts';
 import { ConfigError } from '../contract/errors.ts';
 
 /** What a command says of the broker that it works at. */
 export interface BrokerArguments {
   readonly nats?: string | undefined;
+  readonly creds?: string | undefined;
 }
 
+/** Options of every command that works at a broker. */
 export const brokerOptions = {
-  nats: { type: 'string', requiresArg: true, describe: 'address of the broker, nats://127.0.0.1:4222' },
+  nats: { type: 'string', requiresArg: true, describe: 'address of the broker, nats://127.0.0.1:4222; --creds has one, too' },
+  creds: { type: 'string', requiresArg: true, describe: 'credential file, for a broker that others can reach' },
 } as const;
 
-export async function connectBroker({
-  nats,
-  name,
-  warn,
-}: BrokerArguments & { readonly name: string; readonly warn: (message: string) => void }): Promise<NatsLink> {
-  return NatsLink.connect({ url: expectLoopback(nats ?? ''), name, warn });
+export interface Broker {
+  readonly url: string;
+  /** Null on this machine alone. */
+  readonly credentials: Credentials | null;
 }
 
-/** Without keys and TLS a broker is a matter of one machine. */
-export function expectLoopback(url: string): string {
-  const written = /^\w+:\/\//.test(url) ? url : `nats://${url}`;
+/** Judges what was said, without a connection: before anything is written. */
+export function brokerOf({ nats, creds }: BrokerArguments, role: Role, warn: (message: string) => void = () => {}): Broker {
+  const credentials = creds === undefined ? null : readCredentials(creds, role, warn);
+  if (nats === undefined) {
+    if (credentials === null)
+      throw new ConfigError('--nats: expected the address of a broker, or --creds FILE, got neither; spc serve starts one');
+    return { url: credentials.url, credentials };
+  }
+  const written = /^\w+:\/\//.test(nats) ? nats : `nats://${nats}`;
   if (!URL.canParse(written) || new URL(written).hostname === '')
-    throw new ConfigError(`--nats: expected an address such as nats://127.0.0.1:4222, got ${url}`);
-  const { hostname, protocol } = new URL(written);
-  if (protocol !== 'nats:') throw new ConfigError(`--nats: expected nats://, got ${url}`);
-  if (isLoopback(hostname)) return written;
-  throw new ConfigError(
-    `--nats: expected a broker on this machine, got ${hostname}; others need keys and TLS, which are not there yet: take an ssh tunnel to a loopback port`,
-  );
+    throw new ConfigError(`--nats: expected an address such as nats://127.0.0.1:4222, got ${nats}`);
+  const { protocol, hostname, host, port } = new URL(written);
+  if (protocol !== 'nats:' && protocol !== 'tls:') throw new ConfigError(`--nats: expected nats:// or tls://, got ${nats}`);
+  if (credentials !== null) return { url: `tls://${host}${port === '' ? ':4222' : ''}`, credentials };
+  if (isLoopback(hostname) && protocol === 'nats:') return { url: written, credentials };
+  const where = isLoopback(hostname) ? 'TLS' : `${hostname}, which is another machine`;
+  throw new ConfigError(`--nats: expected --creds FILE as well for ${where}; spc serve --listen makes one, docs/machines.md tells how`);
+}
+
+/** A connection to the broker, as `name`, which says what this end may do. Errors that no waiting would mend are thrown at once. */
+export async function connectBroker({
+  name,
+  warn,
+  ...said
+}: BrokerArguments & { readonly name: Role; readonly warn: (message: string) => void }): Promise<NatsLink> {
+  return NatsLink.connect({ ...brokerOf(said, name, warn), name, warn });
+}
+
+/** A coordinator may do everything, and so its credentials serve for everything. */
+function readCredentials(file: string, role: Role, warn: (message: string) => void): Credentials {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`--creds: expected a readable file, got ${file} (${(error as NodeJS.ErrnoException).code})`);
+  }
+  const credentials = parseCredentials(file, text);
+  if (credentials.role !== role && credentials.role !== 'coordinator')
+    throw new ConfigError(`--creds: expected those of a ${role}, got those of a ${credentials.role} in ${file}`);
+  if (process.platform !== 'win32' && statSync(file).mode & 0o077)
+    warn(`${file}: other users of this machine can read it; chmod 600 ${file}`);
+  return credentials;
 }

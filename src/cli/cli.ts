@@ -7,6 +7,7 @@ import { priceCommand } from './price.ts';
 import { rerunCommand } from './rerun.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
+import { serveCommand } from './serve.ts';
 import { statusCommand, watchCommand } from './status.ts';
 import { tableCommand } from './table.ts';
 import { whyCommand } from './why.ts';
@@ -44,6 +45,7 @@ await main(process.argv.slice(2), [
     'price mountaincar/pump-left': 'by dynamic programming',
     'price lunarlander/descent seeds=5': 'by training with and without the mask',
   }),
+  serveCommand,
   workerCommand(),
   statusCommand,
   watchCommand,

@@ -11,11 +11,11 @@ import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
 import { makeEngine } from '../math/engines/index.ts';
 import { numerics } from '../worker/numerics.ts';
-import { type BrokerArguments, expectLoopback } from './broker.ts';
+import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
 
-interface RunArguments {
+interface RunArguments extends BrokerArguments {
   readonly file: string;
   readonly overrides: readonly string[];
   readonly threads: number;
@@ -23,7 +23,6 @@ interface RunArguments {
   readonly extend: boolean;
   readonly recompute: boolean;
   readonly quiet: boolean;
-  readonly nats: string | undefined;
   readonly weight: number;
 }
 
@@ -132,11 +131,12 @@ export async function compute(
 }
 
 async function run(args: RunArguments, injected: Injected): Promise<void> {
-  const { extend, recompute, quiet, nats, weight } = args;
+  const { extend, recompute, quiet, nats, creds, weight } = args;
   const slots = threadCount(args.threads);
   if (!(weight > 0 && Number.isFinite(weight))) throw new ConfigError(`--weight: expected a number greater than 0, got ${weight}`);
-  if (nats !== undefined) expectLoopback(nats); // before anything is written
-  const at = nats === undefined ? undefined : { broker: { nats }, weight };
+  const broker = nats === undefined && creds === undefined ? undefined : { nats, creds };
+  if (broker) brokerOf(broker, 'coordinator'); // before anything is written
+  const at = broker && { broker, weight };
   const loaded = loadSweep(args.file, args.overrides);
   const folder = join(args.results, loaded.sweep.name);
   const complete = await compute({ loaded, folder, slots, extend, recompute, quiet, at }, injected);
@@ -191,7 +191,7 @@ export const threadsOption = {
 /** `spc run`: exit codes 0 complete, 1 some trials failed, 2 usage or invalid file, 130 and 143 interrupted. */
 export const runCommand = (injected: Injected = {}): CommandModule<object, RunArguments> => ({
   command: 'run <file> [overrides..]',
-  describe: 'run what is missing of a sweep, here, and print its tables',
+  describe: 'run what is missing of a sweep, here or by the workers of a broker, and print its tables',
   builder: (yargs) =>
     yargs
       .positional('file', { type: 'string', demandOption: true, describe: 'the sweep file' })
@@ -205,11 +205,7 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
       })
       .option('extend', { type: 'boolean', default: false, describe: 'accept that the sweep has changed since its first run' })
       .option('recompute', { type: 'boolean', default: false, describe: 'move the rows there are aside and compute all anew' })
-      .option('nats', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'address of a broker, nats://127.0.0.1:4222: its workers compute, and nothing here',
-      })
+      .options(brokerOptions)
       .option('weight', {
         type: 'number',
         default: 1,

@@ -11,7 +11,7 @@ import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { numerics } from '../worker/numerics.ts';
-import { type BrokerArguments, brokerOptions, connectBroker } from './broker.ts';
+import { type BrokerArguments, brokerOf, brokerOptions, connectBroker } from './broker.ts';
 import { capability } from './crew.ts';
 import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
 
@@ -40,7 +40,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
   const code = numerics(makeEngine(engine).version);
   const cap = capability(code.all);
-  const id = workerId();
+  const id = workerId(brokerOf(args, 'worker').credentials?.name);
 
   const link = await connectBroker({ ...args, name: 'worker', warn });
   const bus = new NatsAgentBus(link, { cap });
@@ -71,9 +71,10 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
     if (pool.busy > 0) busyAt = performance.now();
     else if (untilIdle !== undefined && performance.now() - busyAt > 1000 * untilIdle) void leave();
   }, LOOK_MS);
-  warn(`worker ${id}: ${slots} thread(s) for code ${code.all.slice(0, 12)}`);
+  warn(`worker ${id}: ${slots} thread(s) for code ${code.all.slice(0, 12)} at ${link.nc.getServer()}`);
   try {
     await agent.run();
+    if (link.failure) throw link.failure;
   } finally {
     clearInterval(idle);
     clearTimeout(late);
@@ -86,14 +87,17 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   if (interrupt.signal !== null) process.exitCode = EXIT[interrupt.signal];
 }
 
-/** Says where it runs, and is another one every time. */
-const workerId = (): string =>
-  `${hostname()
+/** Says where it runs, and is another one every time. Who has credentials of its own may have no other name. */
+function workerId(credentials = 'worker'): string {
+  const host = hostname()
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
-    .slice(0, 40)}-${randomInt(36 ** 4)
+    .slice(0, 40);
+  const nonce = randomInt(36 ** 4)
     .toString(36)
-    .padStart(4, '0')}`;
+    .padStart(4, '0');
+  return credentials === 'worker' ? `${host}-${nonce}` : `${credentials}.${nonce}`;
+}
 
 /** An option that is judged as the `limits` of a sweep are. */
 function limit(option: string, key: 'wall' | 'memoryMb', value: string | number | undefined): number | null {
@@ -127,6 +131,7 @@ export const workerCommand = (injected: Injected = {}): CommandModule<object, Wo
         describe: 'the same in MiB',
       })
       .example('$0 worker --nats nats://127.0.0.1:4222', 'joins; Ctrl-C finishes what runs and leaves')
+      .example('$0 worker --creds worker.creds', 'joins the broker of another machine')
       .epilogue('A worker takes jobs of its own code alone: build the same commit on both sides. Exit codes: 0; 130 and 143 drained.'),
   handler: (args) => work(args, injected),
 });

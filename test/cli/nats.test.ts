@@ -11,9 +11,10 @@ describe('--nats', () => {
   it.each([
     [
       'nats://10.0.0.7:4222',
-      'expected a broker on this machine, got 10.0.0.7; others need keys and TLS, which are not there yet: take an ssh tunnel to a loopback port',
+      'expected --creds FILE as well for 10.0.0.7, which is another machine; spc serve --listen makes one, docs/machines.md tells how',
     ],
-    ['tls://127.0.0.1', 'expected nats://, got tls://127.0.0.1'],
+    ['tls://127.0.0.1', 'expected --creds FILE as well for TLS; spc serve --listen makes one, docs/machines.md tells how'],
+    ['http://127.0.0.1', 'expected nats:// or tls://, got http://127.0.0.1'],
     ['nats://', 'expected an address such as nats://127.0.0.1:4222, got nats://'],
   ])('%s is refused', async (url, why) => {
     expect(await answers('worker', '--nats', url)).toEqual([2, `--nats: ${why}`]);

@@ -3,6 +3,7 @@ import { main } from '../../../dist/cli/main.js';
 import { planCommand } from '../../../dist/cli/plan.js';
 import { rerunCommand } from '../../../dist/cli/rerun.js';
 import { runCommand } from '../../../dist/cli/run.js';
+import { serveCommand } from '../../../dist/cli/serve.js';
 import { tableCommand } from '../../../dist/cli/table.js';
 import { workerCommand } from '../../../dist/cli/worker.js';
 
@@ -12,5 +13,6 @@ await main(process.argv.slice(2), [
   runCommand({ threadModule }),
   tableCommand,
   rerunCommand({ threadModule }),
+  serveCommand,
   workerCommand({ threadModule }),
 ]);

@@ -53,7 +53,8 @@ export async function openKeys(folder: string, { url, hosts, workers, now, warn 
     users.set(user.name, { ...user, url });
     await writePrivate(join(folder, `${user.name}${CREDS}`), writeCredentials({ ...user, url }));
   }
-  return { users: [...users.values()], server: resolve(folder, 'server.pem') };
+  const sorted = [...users.values()].sort((one, two) => (one.name < two.name ? -1 : 1));
+  return { users: sorted, server: resolve(folder, 'server.pem') };
 }
 
 function named(name: string): { readonly role: 'worker'; readonly name: string } {
