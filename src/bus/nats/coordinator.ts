@@ -93,8 +93,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
         this.#wake?.();
       },
     });
-    let [next, made] = [1, ''];
     try {
+      let [next, made] = [1, await this.#created()];
       for (let pauseMs = POLL_MS; ; ) {
         this.#hinted = false;
         const message = await this.#retry('results', () =>
@@ -109,8 +109,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
         }
         if (this.#closed) return;
         if (pauseMs === POLL_MS) {
-          const { created } = await this.#retry('results', () => this.#link.jsm.streams.info(RESULTS));
-          if (made !== '' && created !== made) next = 1; // another stream of that name: the old one was lost
+          const created = await this.#created();
+          if (created !== made) next = 1; // another stream of that name: the old one was lost
           made = created;
         }
         if (await this.#pause(pauseMs)) pauseMs = SOON_MS;
@@ -137,6 +137,11 @@ export class NatsCoordinatorBus implements CoordinatorBus {
 
   #retry<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.#link.retry(what, work, () => this.#ensure());
+  }
+
+  /** When the stream of results was made: it tells one from another of that name. */
+  async #created(): Promise<string> {
+    return (await this.#retry('results', () => this.#link.jsm.streams.info(RESULTS))).created;
   }
 
   async #subjects(stream: string, subjects_filter: string): Promise<string[]> {
