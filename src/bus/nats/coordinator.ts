@@ -43,7 +43,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#leaseMs = leaseMs;
     this.#origin = origin;
     this.files = new NatsFiles(link, () => this.#ensure());
-    this.#watchdog = link.clock.every(leaseMs / 2, () => void this.#unstick().catch(() => {}));
+    this.#watchdog = link.clock.every(leaseMs / 2, () => void this.#watch().catch(() => {}));
   }
 
   static async open(link: NatsLink, options: NatsCoordinatorOptions): Promise<NatsCoordinatorBus> {
@@ -186,6 +186,15 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     });
     this.#wake = null;
     return hinted;
+  }
+
+  /** Whoever makes what a wiped broker lost may end halfway: then nothing fails here any more, and agents have no consumer. */
+  async #watch(): Promise<void> {
+    try {
+      await this.#unstick();
+    } catch {
+      await this.#ensure();
+    }
   }
 
   /**
