@@ -37,13 +37,14 @@ export interface Serving {
   readonly since: number;
 }
 
+/** The host's name is nobody's business: tables need to know only whether two rows share one. */
+const HOST = shortId(hostname()).slice(0, 8);
+const CPU = cpus()[0]?.model ?? 'unknown';
+
 /** Takes jobs from the bus, one per free slot, has them computed, and gives back rows. Holds leases and no other state. */
 export class Agent {
   readonly #options: AgentOptions;
   readonly #clock: Clock;
-  /** The host's name is nobody's business: tables need to know only whether two rows share one. */
-  readonly #host = shortId(hostname()).slice(0, 8);
-  readonly #cpu = cpus()[0]?.model ?? 'unknown';
   readonly #serving = new Map<Lease, { readonly work: Promise<void>; readonly since: number; readonly unwanted: AbortController }>();
   #draining = false;
   #held = false;
@@ -154,8 +155,8 @@ export class Agent {
         ok: finished.row.ok,
         attempt: lease.attempt,
         ...(name !== undefined && { worker: name }),
-        host: this.#host,
-        cpu: this.#cpu,
+        host: HOST,
+        cpu: CPU,
         numerics,
         ...finished.facts,
       },

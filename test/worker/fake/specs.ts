@@ -81,7 +81,7 @@ export function plan(
   }).flat();
 }
 
-const evaluation = { episodes: 100, steps: 50_000, meanReturn: 480, stdReturn: 1, toxicRate: null, occupancy: null, digest: 'd' };
+export const evaluation = { episodes: 100, steps: 50_000, meanReturn: 480, stdReturn: 1, toxicRate: null, occupancy: null, digest: 'd' };
 
 /** The row of a base of which nothing was computed. */
 export const trainedRow = (spec: BaseSpec): TrainedRow => ({

@@ -1,0 +1,145 @@
+import { calm } from './client.ts';
+import type { Simulation } from './simulate.ts';
+import type { Process } from './world.ts';
+
+interface Fault {
+  readonly name: string;
+  /** Mean time between two of them. */
+  readonly everyMs: number;
+  readonly strike: (simulation: Simulation) => void;
+}
+
+const LONGEST_MS = 3; // leases
+
+const pick = <T>({ world }: Simulation, among: readonly T[]): T | undefined => among[world.int(Math.max(1, among.length))];
+
+/** Coordinators and agents that are alive. */
+const processes = ({ sweeps, workers }: Simulation): Process[] => [...sweeps, ...workers].flatMap(({ by }) => (by?.alive ? [by] : []));
+
+function killAgent(s: Simulation, worker = pick(s, s.workers)): void {
+  if (!worker?.by?.alive) return;
+  worker.by.note('is killed');
+  worker.by.kill();
+  s.world.in(s.world.between(10, 6_000), () => s.startWorker(worker));
+}
+
+function killCoordinator(s: Simulation, sweep = pick(s, s.sweeps)): void {
+  if (!sweep?.by?.alive) return;
+  sweep.by.note('is killed');
+  sweep.by.kill();
+  s.world.in(s.world.between(10, 6_000), () => s.startCoordinator(sweep));
+}
+
+/** As the first Ctrl-C does. */
+function drainAgent(s: Simulation): void {
+  const worker = pick(s, s.workers);
+  if (!worker?.by?.alive) return;
+  const { agent, bus } = worker;
+  worker.by.note('is asked to leave');
+  void agent?.drain().then(() => bus?.close());
+}
+
+function interruptCoordinator(s: Simulation): void {
+  const sweep = pick(s, s.sweeps);
+  if (!sweep?.by?.alive || !sweep.schedule) return;
+  sweep.by.note('is asked to leave');
+  sweep.interrupted = true;
+  sweep.schedule.stop();
+  void sweep.bus?.close();
+}
+
+function freeze(s: Simulation): void {
+  const by = pick(s, processes(s));
+  if (!by) return;
+  by.note('is stopped');
+  by.freeze();
+  s.world.in(s.world.between(100, LONGEST_MS * s.leaseMs), () => {
+    by.note('goes on');
+    by.thaw();
+  });
+}
+
+function cut(s: Simulation): void {
+  const by = pick(s, processes(s));
+  if (!by) return;
+  by.note('is cut off');
+  by.cut = true;
+  s.world.in(s.world.between(100, LONGEST_MS * s.leaseMs), () => {
+    by.note('is back on the network');
+    by.cut = false;
+  });
+}
+
+function crashServer(s: Simulation, wipe: boolean, longestMs = 5_000): void {
+  const { broker, world } = s;
+  if (!broker.up) return;
+  world.note('broker', wipe ? 'is killed, and its disk is wiped' : 'is killed');
+  broker.crash();
+  if (wipe) broker.wipe();
+  world.in(world.between(1, longestMs), () => {
+    world.note('broker', 'is back');
+    broker.restart(world.happens(0.5));
+  });
+}
+
+function fill({ broker, world }: Simulation): void {
+  world.note('broker', 'has a full disk');
+  broker.full = true;
+  world.in(world.between(100, 12_000), () => {
+    world.note('broker', 'has space again');
+    broker.full = false;
+  });
+}
+
+function stick({ broker, world }: Simulation): void {
+  world.note('broker', 'gives out nothing new');
+  broker.stick();
+}
+
+/** What ends at the very moment at which a request arrives. */
+export function strike(s: Simulation, by: Process): void {
+  const worker = s.workers.find((worker) => worker.by === by);
+  const sweep = s.sweeps.find((sweep) => sweep.by === by);
+  if (s.world.happens(0.6)) crashServer(s, s.world.happens(0.7), 20);
+  else if (worker) killAgent(s, worker);
+  else if (sweep) killCoordinator(s, sweep);
+}
+
+const faults: readonly Fault[] = [
+  { name: 'kill agent', everyMs: 6_000, strike: (s) => killAgent(s) },
+  { name: 'kill coordinator', everyMs: 8_000, strike: (s) => killCoordinator(s) },
+  { name: 'drain agent', everyMs: 10_000, strike: drainAgent },
+  { name: 'interrupt coordinator', everyMs: 15_000, strike: interruptCoordinator },
+  { name: 'freeze', everyMs: 6_000, strike: freeze },
+  { name: 'cut', everyMs: 8_000, strike: cut },
+  { name: 'kill server', everyMs: 10_000, strike: (s) => crashServer(s, false) },
+  { name: 'wipe', everyMs: 12_000, strike: (s) => crashServer(s, true) },
+  { name: 'full', everyMs: 12_000, strike: fill },
+  { name: 'stuck', everyMs: 20_000, strike: stick },
+];
+
+/**
+ * Plans what befalls a simulation, some kinds of it in each history, so that none hides another. Returns when the last of it is over:
+ * after that everything is well.
+ */
+export function befall(s: Simulation): number {
+  const { world, weather } = s;
+  const stormMs = world.between(5_000, 40_000);
+  for (const { everyMs, strike } of faults) {
+    if (world.happens(0.5)) continue;
+    for (let at = world.between(0, everyMs); at < stormMs; at += world.between(0.2, 1.8) * everyMs) world.at(at, () => strike(s));
+  }
+  if (world.happens(0.6)) {
+    weather.lose = world.happens(0.5) ? world.between(0, 0.1) : 0;
+    weather.duplicate = world.happens(0.5) ? world.between(0, 0.1) : 0;
+    weather.slow = world.happens(0.5) ? world.between(0, 0.2) : 0;
+    weather.slowMs = [20, 1_000, 8_000][world.int(3)] ?? 0;
+  }
+  if (world.happens(0.5)) s.strikes = [0.005, 0.02, 0.08][world.int(3)] ?? 0;
+  world.at(stormMs, () => {
+    s.strikes = 0;
+    world.note('', 'the storm is over');
+    Object.assign(weather, calm);
+  });
+  return stormMs + Math.max(12_000, LONGEST_MS * s.leaseMs);
+}

@@ -1,0 +1,68 @@
+/** One place of a source file, which must be there exactly once. */
+export interface Patch {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+}
+
+const AGENT = 'src/bus/nats/agent.ts';
+const COORDINATOR = 'src/bus/nats/coordinator.ts';
+const SCHEDULE = 'src/coordinator/schedule.ts';
+const one = (name: string, file: string, from: string, to: string): Mutant => ({ name, patches: [{ file, from, to }] });
+
+/** Mistakes that somebody could make: the simulation must see each. */
+export const mutants: readonly Mutant[] = [
+  one('ack-before-compute', AGENT, 'return new NatsLease(', 'message.ack();\n      return new NatsLease('),
+  one('no-ack', AGENT, 'await this.#leased.message.ackAck({ timeout: ACK_MS }).catch(() => {});', ''),
+  {
+    name: 'no-result-key',
+    patches: [
+      { file: AGENT, from: '{ expect: { streamName: RESULTS, lastSubjectSequence: 0 } }', to: '{}' },
+      { file: 'src/bus/nats/streams.ts', from: '  max_msgs_per_subject: 1,\n  discard_new_per_subject: true,\n', to: '' },
+      { file: SCHEDULE, from: 'if (store.state(result.kind, id) !== undefined) {', to: 'if (id === undefined) {' },
+    ],
+  },
+  one('no-dedupe-in-the-reader', SCHEDULE, 'if (store.state(result.kind, id) !== undefined) {', 'if (id === undefined) {'),
+  one('heartbeat-off', 'src/worker/agent/agent.ts', '() => void lease.extend().catch(() => {})', '() => {}'),
+  one(
+    'full-is-exists',
+    AGENT,
+    'if (codeOf(error) !== CODE.wrongLastSequence) throw error;',
+    'if (codeOf(error) !== CODE.wrongLastSequence && codeOf(error) !== CODE.notStored) throw error;',
+  ),
+  one(
+    'empty-is-done',
+    SCHEDULE,
+    'const lost = asked.filter(',
+    'if (there.size === 0) return this.#options.bus.close();\n    const lost = asked.filter(',
+  ),
+  one('stale-nak', AGENT, 'if (!this.#ours) return;\n', ''),
+  one('lease-without-end', AGENT, 'this.#over ||= this.#link.clock.now() >= this.#until;', ''),
+  one('audit-off', SCHEDULE, 'if (lost.length === 0 || this.#stopped) return;', 'if (lost.length >= 0) return;'),
+  one(
+    'ack-before-disk',
+    SCHEDULE,
+    'await this.#take(delivery.result);\n          await delivery.ack();',
+    'await delivery.ack();\n          await this.#take(delivery.result);',
+  ),
+  {
+    name: 'purge-by-number',
+    patches: [
+      { file: COORDINATOR, from: 'async #deliver({ subject, data }: StoredMsg)', to: 'async #deliver({ subject, data, seq }: StoredMsg)' },
+      { file: COORDINATOR, from: 'purge(RESULTS, { filter: subject })', to: 'deleteMessage(RESULTS, seq)' },
+    ],
+  },
+  one('no-policy', COORDINATOR, "if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy);", ''),
+  one('new-stream-not-noticed', COORDINATOR, 'if (created !== made) next = 1;', ''),
+  one('watchdog-off', COORDINATOR, 'if (now - this.#stuck.since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
+  one('consumer-not-missed', COORDINATOR, 'void this.#watch().catch(() => {})', 'void this.#unstick().catch(() => {})'),
+  one('lost-files-are-fatal', SCHEDULE, '|| (await bus.files.has(kind, digest))', '|| true'),
+  one('row-before-files', 'src/worker/agent/agent.ts', 'await this.#store(finished);', 'void this.#store(finished).catch(() => {});'),
+  one('files-not-fetched', SCHEDULE, 'if (!(await this.#fetchFiles(result))) {', 'if (id === undefined) {'),
+  one('no-second-try', 'src/bus/nats/link.ts', 'if (isOurs(error)) throw error;', 'throw error;'),
+];
