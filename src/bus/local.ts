@@ -1,5 +1,4 @@
-import { canonicalJson } from '../contract/ids.ts';
-import type { Job, JobResult } from '../contract/job.ts';
+import { contradicts, type Job, type JobResult } from '../contract/job.ts';
 import type { AgentBus, Completion, CoordinatorBus, Delivery, Files, Lease } from './bus.ts';
 
 interface Entry {
@@ -142,7 +141,7 @@ export class LocalBus implements CoordinatorBus, AgentBus {
   #complete(entry: Entry, result: JobResult): Completion {
     const there = this.#entries.get(entry.job.id);
     if (there !== entry) return 'exists';
-    if (entry.result) return canonicalJson(entry.result.row) === canonicalJson(result.row) ? 'exists' : 'conflict';
+    if (entry.result) return contradicts(entry.result.row, result.row) ? 'conflict' : 'exists';
     if (entry.expiry) clearTimeout(entry.expiry);
     const at = this.#waiting.indexOf(entry);
     if (at >= 0) this.#waiting.splice(at, 1);

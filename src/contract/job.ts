@@ -1,3 +1,4 @@
+import { canonicalJson } from './ids.ts';
 import type { BaseRow, Failure, Provenance, TrialRow } from './rows.ts';
 import type { BaseSpec, TrialSpec } from './spec.ts';
 
@@ -45,6 +46,14 @@ export function filesOf(row: Row): readonly (readonly [FileKind, string])[] {
     ];
   }
   return [['policies', row.result.policy]];
+}
+
+/**
+ * Whether two rows of one spec cannot both be true. A crash or a limit says something of where a job ran, so beside it any row may stand.
+ */
+export function contradicts(a: Row, b: Row): boolean {
+  const [one, other] = [a, b].map((row) => (row.ok || !isTransient(row.failure) ? canonicalJson(row) : null));
+  return one !== null && other !== null && one !== other;
 }
 
 /** Limits and lost processes are not the job's fault: such a failure is tried again by the next `run`. */

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
-import type { CoordinatorBus } from '../bus/bus.ts';
+import type { CoordinatorBus, Files } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
 import { ContentError } from '../contract/errors.ts';
-import { canonicalJson, shortId } from '../contract/ids.ts';
-import { filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
+import { shortId } from '../contract/ids.ts';
+import { contradicts, filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
 import type { BaseRow, Failure } from '../contract/rows.ts';
 import type { TrialSpec } from '../contract/spec.ts';
 import type { Kind, Store } from './store.ts';
@@ -16,10 +16,13 @@ export interface Planned {
   readonly spec: TrialSpec;
 }
 
+/** What the scheduler needs of a results folder. */
+export type Rows = Pick<Store, 'state' | 'row' | 'append'> & { readonly files: Files };
+
 export interface ScheduleOptions {
   /** In the order in which they are wanted: seed-major, so that partial tables are balanced. */
   readonly trials: readonly Planned[];
-  readonly store: Store;
+  readonly store: Rows;
   readonly bus: CoordinatorBus;
   /** At most so many jobs are on the bus, until `resize`: enough that no slot waits, few enough that the order holds. */
   readonly window: number;
@@ -166,8 +169,7 @@ export class Schedule {
     const { store, warn = () => {} } = this.#options;
     const { id } = result.row;
     if (store.state(result.kind, id) !== undefined) {
-      const there = canonicalJson(await store.row(result.kind, id));
-      if (there !== canonicalJson(result.row))
+      if (contradicts(await store.row(result.kind, id), result.row))
         warn(`determinism alarm: ${result.kind} ${id} came again with a different row; the first one stays`);
       return;
     }

@@ -181,6 +181,14 @@ export class SimulatedClient {
         return { unsubscribe };
       },
     };
+    /** Files are small here: the first chunk of one is all of it. */
+    const chunk = (bucket: string, query: { last_by_subj: string } | { seq: number; next_by_subj: string }): Promise<object | null> => {
+      const name = 'seq' in query ? query.next_by_subj.split('.C.')[1]! : '';
+      return request(`read ${name}`, () => {
+        const data = broker.bucket(bucket).get(name);
+        return data ? { seq: 1, data } : null;
+      });
+    };
     const js = {
       publish: (
         subject: string,
@@ -204,13 +212,15 @@ export class SimulatedClient {
     const jsm = {
       direct: {
         getMessage: (stream: string, query: { last_by_subj: string } | { seq: number; next_by_subj: string }) =>
-          request(`get ${'seq' in query ? `${query.seq} of ${query.next_by_subj}` : query.last_by_subj}`, () => {
-            const found =
-              'seq' in query
-                ? broker.nextBySubject(stream, query.next_by_subj, query.seq)
-                : broker.lastBySubject(stream, query.last_by_subj);
-            return found && { ...found, data: new TextEncoder().encode(found.data), string: () => found.data };
-          }),
+          stream.startsWith('OBJ_')
+            ? chunk(stream.slice('OBJ_'.length), query)
+            : request(`get ${'seq' in query ? `${query.seq} of ${query.next_by_subj}` : query.last_by_subj}`, () => {
+                const found =
+                  'seq' in query
+                    ? broker.nextBySubject(stream, query.next_by_subj, query.seq)
+                    : broker.lastBySubject(stream, query.last_by_subj);
+                return found && { ...found, data: new TextEncoder().encode(found.data), string: () => found.data };
+              }),
       },
       streams: {
         add: (config: Partial<StreamConfig> & { readonly name: string }) => request(`make ${config.name}`, () => broker.addStream(config)),
@@ -237,9 +247,12 @@ export class SimulatedClient {
     const objects = {
       create: (bucket: string) => request(`make ${bucket}`, () => broker.createBucket(bucket)),
       open: async (bucket: string) => ({
-        info: (name: string) => request(`info of ${name}`, () => (broker.bucket(bucket).has(name) ? { deleted: false } : null)),
+        info: (name: string) =>
+          request(`info of ${name}`, () => {
+            const bytes = broker.bucket(bucket).get(name);
+            return bytes ? { deleted: false, nuid: name, size: bytes.length } : null;
+          }),
         putBlob: ({ name }: { name: string }, bytes: Uint8Array) => request(`put ${name}`, () => broker.putObject(bucket, name, bytes)),
-        getBlob: (name: string) => request(`read ${name}`, () => broker.bucket(bucket).get(name) ?? null),
       }),
     };
     return { nc, js, jsm, objects } as unknown as Client;

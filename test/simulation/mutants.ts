@@ -61,8 +61,8 @@ export const mutants: readonly Mutant[] = [
   one('new-stream-not-noticed', COORDINATOR, 'if (created !== made) next = 1;', ''),
   one('watchdog-off', COORDINATOR, 'if (now - this.#stuck.since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
   one('consumer-not-missed', COORDINATOR, 'void this.#watch().catch(() => {})', 'void this.#unstick().catch(() => {})'),
-  one('lost-files-are-fatal', SCHEDULE, '|| (await bus.files.has(kind, digest))', '|| true'),
+  one('lost-files-are-fatal', SCHEDULE, 'if (!(error instanceof ContentError)) throw error;', 'throw error;'),
   one('row-before-files', 'src/worker/agent/agent.ts', 'await this.#store(finished);', 'void this.#store(finished).catch(() => {});'),
-  one('files-not-fetched', SCHEDULE, 'if (!(await this.#fetchFiles(result))) {', 'if (id === undefined) {'),
+  one('files-not-fetched', SCHEDULE, 'await this.#fetchFiles(result);', ''),
   one('no-second-try', 'src/bus/nats/link.ts', 'if (isOurs(error)) throw error;', 'throw error;'),
 ];

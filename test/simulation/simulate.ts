@@ -168,7 +168,7 @@ export class Simulation {
     const run = async (): Promise<void> => {
       const say = this.#warn(by);
       const warn = (message: string): void => {
-        const [, id] = /^\w+ (\w+): the bus lost its files/.exec(message) ?? [];
+        const [, id] = /^\w+ (\w+): row refused, .* found nothing/.exec(message) ?? [];
         if (id !== undefined) sweep.dropped.add(id);
         say(message);
       };

@@ -1,7 +1,7 @@
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import { millis } from '@nats-io/transport-node';
 import { canonicalJson } from '../../contract/ids.ts';
-import type { Job, JobResult } from '../../contract/job.ts';
+import { contradicts, type Job, type JobResult } from '../../contract/job.ts';
 import { parseJob } from '../../contract/messages.ts';
 import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
 import { NatsFiles } from './files.ts';
@@ -175,7 +175,7 @@ class NatsLease implements Lease {
     const there = await jsm.direct.getMessage(RESULTS, { last_by_subj: subject });
     if (there === null) return 'exists'; // and the coordinator has it
     const { row } = JSON.parse(there.string()) as JobResult;
-    return canonicalJson(row) === canonicalJson(result.row) ? 'exists' : 'conflict';
+    return contradicts(row, result.row) ? 'conflict' : 'exists';
   }
 }
 
