@@ -41,7 +41,7 @@ const OF: Readonly<Record<Credentials['role'], (name: string) => Permissions>> =
       `$JS.ACK.${TASKS}.>`,
       'lab.result.>',
       `$JS.API.DIRECT.GET.${RESULTS}.>`,
-      ...read(FILES),
+      `$JS.API.DIRECT.GET.${FILES}`,
       `$JS.API.STREAM.MSG.GET.${FILES}`,
       `$O.${BUCKET}.C.>`,
       `$O.${BUCKET}.M.>`,
