@@ -223,8 +223,13 @@ export class Broker {
 
   // What befalls it.
 
-  stick(): void {
-    for (const { consumers } of this.#streams.values()) for (const consumer of consumers.values()) consumer.stuck = true;
+  /** Its consumers give out nothing new, or do so again. */
+  stick(stuck: boolean): void {
+    for (const stream of this.#streams.values())
+      for (const consumer of stream.consumers.values()) {
+        consumer.stuck = stuck;
+        this.#offer(stream, consumer);
+      }
   }
 
   crash(): void {

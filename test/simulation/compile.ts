@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'vite';
@@ -20,6 +21,22 @@ export function ${name}(message: string) {
 }
 function ${name}Anew(message: string)`,
 });
+
+/** Rows and specs are written many times and never changed: their text is made once. */
+const rememberTexts: Patch = {
+  file: 'src/contract/ids.ts',
+  from: 'return canonicalize(value);',
+  to: `if (typeof value !== 'object' || value === null || Array.isArray(value)) return canonicalize(value);
+  const known = texts.get(value);
+  if (known !== undefined) return known;
+  const keys = Object.keys(value).filter((key) => value[key] !== undefined).sort();
+  const text = '{' + keys.map((key) => JSON.stringify(key) + ':' + canonicalJson(value[key])).join(',') + '}';
+  texts.set(value, text);
+  return text;
+}
+const texts = new WeakMap();
+{`,
+};
 
 function apply(patches: readonly Patch[]): Plugin {
   const left = new Set(patches);
@@ -52,7 +69,7 @@ export function mutantOf(name: string): Mutant {
 /** Compiles the simulation, and a mutant into it if one is named, to a module of plain JavaScript. Returns its address. */
 export async function compile(mutant?: string): Promise<string> {
   const outDir = `${ROOT}/node_modules/.simulation/${mutant ?? 'sound'}-${process.pid}`;
-  const patches = [remember('parseJob'), remember('parseResult'), ...(mutant === undefined ? [] : mutantOf(mutant).patches)];
+  const patches = [remember('parseJob'), remember('parseResult'), rememberTexts, ...(mutant === undefined ? [] : mutantOf(mutant).patches)];
   await build({
     configFile: false,
     root: ROOT,
@@ -60,5 +77,6 @@ export async function compile(mutant?: string): Promise<string> {
     plugins: [apply(patches)],
     build: { ssr: 'test/simulation/simulate.ts', outDir, emptyOutDir: true, minify: false, target: 'node20' },
   });
+  process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
   return pathToFileURL(`${outDir}/simulate.js`).href;
 }

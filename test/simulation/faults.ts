@@ -9,7 +9,10 @@ interface Fault {
   readonly strike: (simulation: Simulation) => void;
 }
 
-const LONGEST_MS = 3; // leases
+/** Leases that a process may be away. */
+const LONGEST = 3;
+/** What was begun is over after so long, and every late message has arrived. */
+export const LINGER_MS = 13_000;
 
 const pick = <T>({ world }: Simulation, among: readonly T[]): T | undefined => among[world.int(Math.max(1, among.length))];
 
@@ -53,18 +56,17 @@ function freeze(s: Simulation): void {
   if (!by) return;
   by.note('is stopped');
   by.freeze();
-  s.world.in(s.world.between(100, LONGEST_MS * s.leaseMs), () => {
+  s.world.in(s.world.between(100, LONGEST * s.leaseMs), () => {
     by.note('goes on');
     by.thaw();
   });
 }
 
-function cut(s: Simulation): void {
-  const by = pick(s, processes(s));
+function cut(s: Simulation, by = pick(s, processes(s))): void {
   if (!by) return;
   by.note('is cut off');
   by.cut = true;
-  s.world.in(s.world.between(100, LONGEST_MS * s.leaseMs), () => {
+  s.world.in(s.world.between(100, LONGEST * s.leaseMs), () => {
     by.note('is back on the network');
     by.cut = false;
   });
@@ -93,14 +95,16 @@ function fill({ broker, world }: Simulation): void {
 
 function stick({ broker, world }: Simulation): void {
   world.note('broker', 'gives out nothing new');
-  broker.stick();
+  broker.stick(true);
 }
 
 /** What ends at the very moment at which a request arrives. */
 export function strike(s: Simulation, by: Process): void {
   const worker = s.workers.find((worker) => worker.by === by);
   const sweep = s.sweeps.find((sweep) => sweep.by === by);
-  if (s.world.happens(0.6)) crashServer(s, s.world.happens(0.7), 20);
+  const which = s.world.chance();
+  if (which < 0.4) crashServer(s, s.world.happens(0.7), 20);
+  else if (which < 0.7) cut(s, by);
   else if (worker) killAgent(s, worker);
   else if (sweep) killCoordinator(s, sweep);
 }
@@ -111,7 +115,7 @@ const faults: readonly Fault[] = [
   { name: 'drain agent', everyMs: 10_000, strike: drainAgent },
   { name: 'interrupt coordinator', everyMs: 15_000, strike: interruptCoordinator },
   { name: 'freeze', everyMs: 6_000, strike: freeze },
-  { name: 'cut', everyMs: 8_000, strike: cut },
+  { name: 'cut', everyMs: 8_000, strike: (s) => cut(s) },
   { name: 'kill server', everyMs: 10_000, strike: (s) => crashServer(s, false) },
   { name: 'wipe', everyMs: 12_000, strike: (s) => crashServer(s, true) },
   { name: 'full', everyMs: 12_000, strike: fill },
@@ -127,7 +131,7 @@ export function befall(s: Simulation): number {
   const stormMs = world.between(5_000, 40_000);
   for (const { everyMs, strike } of faults) {
     if (world.happens(0.5)) continue;
-    for (let at = world.between(0, everyMs); at < stormMs; at += world.between(0.2, 1.8) * everyMs) world.at(at, () => strike(s));
+    for (let at = world.between(0, everyMs); at < stormMs; at += world.between(0.2, 1.8) * everyMs) world.at(at, () => s.over || strike(s));
   }
   if (world.happens(0.6)) {
     weather.lose = world.happens(0.5) ? world.between(0, 0.1) : 0;
@@ -136,10 +140,15 @@ export function befall(s: Simulation): number {
     weather.slowMs = [20, 1_000, 8_000][world.int(3)] ?? 0;
   }
   if (world.happens(0.5)) s.strikes = [0.005, 0.02, 0.08][world.int(3)] ?? 0;
-  world.at(stormMs, () => {
-    s.strikes = 0;
-    world.note('', 'the storm is over');
-    Object.assign(weather, calm);
-  });
-  return stormMs + Math.max(12_000, LONGEST_MS * s.leaseMs);
+  world.at(stormMs, () => becalm(s));
+  return stormMs + LINGER_MS;
+}
+
+/** Nothing goes wrong any more, but what has begun to goes on for a while. */
+export function becalm(s: Simulation): void {
+  if (s.over) return;
+  s.over = true;
+  s.strikes = 0;
+  Object.assign(s.weather, calm);
+  s.world.note('', 'the storm is over');
 }

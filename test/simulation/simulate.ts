@@ -12,7 +12,7 @@ import type { Finished } from '../../src/worker/executor/protocol.ts';
 import { Broker } from './broker.ts';
 import { calm, SimulatedClient, type Watch, type Weather } from './client.ts';
 import { Disk, SimulatedStore } from './disk.ts';
-import { befall, strike } from './faults.ts';
+import { becalm, befall, LINGER_MS, strike } from './faults.ts';
 import { ARMS, BASES, compute, expected, filesFor, trials } from './jobs.ts';
 import { Process, World } from './world.ts';
 
@@ -69,6 +69,8 @@ export class Simulation {
   readonly quiet: boolean;
   /** How likely it is, for each request, that its sender or the broker ends at that very moment. */
   strikes = 0;
+  /** Nothing goes wrong from now on. */
+  over = false;
   violation: string | null = null;
   ending = false;
   #executions = 0;
@@ -239,7 +241,12 @@ export class Simulation {
     const { world } = this;
     for (const sweep of this.sweeps) world.in(world.between(0, 100), () => this.startCoordinator(sweep));
     for (const worker of this.workers) world.in(world.between(0, 2_000), () => this.startWorker(worker));
-    const end = this.quiet ? 0 : befall(this);
+    const planned = this.quiet ? 0 : befall(this);
+    const done = (): boolean => this.sweeps.every((sweep) => sweep.done);
+    await world.run(() => this.violation !== null || done(), planned + QUIET_MS);
+    becalm(this);
+    this.broker.stick(false); // whoever would have made them anew has left
+    const end = this.quiet ? 0 : Math.min(planned, world.now + LINGER_MS); // something late may still arrive
     await world.run(() => this.violation !== null || (world.now >= end && this.#settled), end + QUIET_MS);
     if (this.violation !== null) return;
     if (!this.#settled) return this.fail(this.#unsettled());
