@@ -96,6 +96,9 @@ export function compute(job: Job): Finished {
   return found;
 }
 
+/** Whether its row is computed, not written because its base failed. */
+export const isComputed = (id: string): boolean => finished.has(id);
+
 /** The files that the row of an id speaks of. */
 export const filesFor = (id: string): ReturnType<typeof filesOf> => {
   const found = finished.get(id);

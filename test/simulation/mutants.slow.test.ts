@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compile, type Simulate } from './compile.ts';
 import { mutants } from './mutants.ts';
 
-const SEEDS = 1_000;
+const SEEDS = 4_000;
 
 /** The first seed that shows something, and what. */
 async function firstViolation(address: string): Promise<string | null> {

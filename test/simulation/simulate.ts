@@ -13,15 +13,16 @@ import { Broker } from './broker.ts';
 import { calm, SimulatedClient, type Watch, type Weather } from './client.ts';
 import { Disk, SimulatedStore } from './disk.ts';
 import { becalm, befall, LINGER_MS, strike } from './faults.ts';
-import { ARMS, BASES, compute, expected, filesFor, trials } from './jobs.ts';
+import { ARMS, BASES, compute, expected, filesFor, isComputed, trials } from './jobs.ts';
 import { Process, World } from './world.ts';
 
 export interface Outcome {
   readonly seed: number;
   /** What must not be, in words; null when all is well. */
   readonly violation: string | null;
+  /** Rows that must be computed. */
   readonly jobs: number;
-  /** Jobs that began to be computed. */
+  /** How often one began to be. */
   readonly executions: number;
   readonly events: number;
   readonly virtualMs: number;
@@ -285,7 +286,7 @@ export class Simulation {
   }
 
   outcome(seed: number): Outcome {
-    const jobs = this.sweeps.reduce((sum, { wanted }) => sum + wanted.size, 0);
+    const jobs = this.sweeps.reduce((sum, { wanted }) => sum + [...wanted].filter(isComputed).length, 0);
     return { seed, violation: this.violation, jobs, executions: this.#executions, events: this.world.events, virtualMs: this.world.now };
   }
 }
