@@ -15,7 +15,7 @@ export function drillFolder(name: string): string {
 export const forget = (folder: string): void => rmSync(folder, { recursive: true, force: true });
 
 /** The sweep of the drills: real bases and real trials of about a tenth of a second. Poor ones: what is drilled is the way they take. */
-export function writeSweep(folder: string, { seeds, steps = 8 }: { readonly seeds: number; readonly steps?: number }): string {
+export function writeSweep(folder: string, seeds: number): string {
   const file = join(folder, 'drill.yaml');
   writeFileSync(
     file,
@@ -28,7 +28,7 @@ axes:
   strategy: [tsf, zsi, "tsf:paper", random]
 acceptance: report
 ppo: { totalTimesteps: 1024, numEnvs: 8, numSteps: 128, numMinibatches: 4, updateEpochs: 2, gamma: 0.9 }
-correct: { steps: ${steps}, episodes: 20, retainStates: 512 }
+correct: { steps: 8, episodes: 20, retainStates: 512 }
 evaluate: { curvePoints: 2, curveEpisodes: 1, regionSamples: 200 }
 `,
   );

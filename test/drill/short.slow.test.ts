@@ -10,7 +10,7 @@ import { Site } from './site.ts';
 describe.skipIf(noServer)('spc run --nats and spc worker, in a short drill', { timeout: 300_000 }, () => {
   it('kill -9 of a worker, of the server and of the coordinator: the rows of one process, and nobody left over', async () => {
     const folder = drillFolder('short');
-    const sweep = writeSweep(folder, { seeds: 6 });
+    const sweep = writeSweep(folder, 6);
     const calm = await calmRun(folder, sweep);
     const open = (): Promise<Site> => Site.start({ folder, sweep, workers: 2 });
     await reported(folder, open, async (site) => {

@@ -32,6 +32,8 @@ export interface Seat {
   readonly name: string;
   readonly wire: Wire;
   life: Life;
+  /** Between two lives. */
+  vacant: boolean;
   /** Jobs that the server gave out over this wire in this life, and of which no result went back. */
   readonly holds: Set<string>;
 }
@@ -108,17 +110,17 @@ export class Site {
     this.diary.push(`${((Date.now() - this.#startedAt) / 1000).toFixed(2).padStart(7)} s  ${text}`);
   }
 
-  /** Starts coordinators until one ends by itself; resolves when the sweep is done, throws when one gives up. */
-  async sweep(pauseMs = 500): Promise<void> {
+  /** Starts coordinators until one ends by itself: with that exit code the sweep is done, with any other this throws. */
+  async sweep(expected = 0): Promise<void> {
     const command = ['run', this.#options.sweep, '--results', this.results, '--nats', this.#server.url, '--quiet'];
     for (;;) {
       const life = this.#spawn('coordinator', command);
       this.#coordinator = life;
       const code = await life.ended;
       this.#coordinator = null;
-      if (code === 0) return this.note('the coordinator is done');
+      if (code === expected) return this.note('the coordinator is done');
       if (code !== null || this.#closing) throw new Error(`${life.name} ended with exit code ${code}; see its log`);
-      await sleep(pauseMs);
+      await sleep(500);
     }
   }
 
@@ -128,30 +130,36 @@ export class Site {
     return signal(this.#coordinator.pid, 'SIGKILL');
   }
 
-  async killWorker(seat: Seat, pauseMs = 300): Promise<void> {
+  async killWorker(seat: Seat, pauseMs = 300): Promise<boolean> {
+    if (seat.vacant) return false;
+    seat.vacant = true;
     this.note(`kill -9 ${seat.life.name}, with ${seat.holds.size} job(s)`);
     this.#look(); // who its executor is
     signal(seat.life.pid, 'SIGKILL');
     await seat.life.ended;
     await sleep(pauseMs);
     if (!this.#closing) this.#hire(seat);
+    return true;
   }
 
   /** Stands still, with its executor: as a machine that is paused. */
-  async freezeWorker(seat: Seat, ms: number): Promise<void> {
+  async freezeWorker(seat: Seat, ms: number): Promise<boolean> {
+    if (seat.vacant) return false;
     const { life } = seat;
     const all = [life.pid, ...childrenOf(life.pid)];
     this.note(`SIGSTOP ${life.name} for ${ms} ms`);
     for (const pid of all) signal(pid, 'SIGSTOP');
     await sleep(ms);
     for (const pid of all) signal(pid, 'SIGCONT');
+    return true;
   }
 
-  async blackhole(seat: Seat, ms: number, cut: boolean): Promise<void> {
+  async blackhole(seat: Seat, ms: number, cut: boolean): Promise<boolean> {
     this.note(`blackhole of ${seat.life.name} for ${ms} ms${cut ? ', and its connection is lost' : ''}`);
     seat.wire.freeze();
     await sleep(ms);
     seat.wire.thaw(cut);
+    return true;
   }
 
   /** On the same port; with the same store, unless that is lost. */
@@ -212,12 +220,13 @@ export class Site {
       this.finished.add(createHash('sha256').update(body).digest('hex')); // times are part of it, so no two executions are alike
     };
     const wire = await Wire.start({ port: () => this.#server.port, fromServer, fromWorker, ...(noise && { noise }) });
-    const seat: Seat = { name, wire, holds: new Set(), life: this.#worker(name, wire.url) };
+    const seat: Seat = { name, wire, holds: new Set(), vacant: false, life: this.#worker(name, wire.url) };
     this.seats.push(seat);
   }
 
   #hire(seat: Seat): void {
     seat.holds.clear();
+    seat.vacant = false;
     seat.life = this.#worker(seat.name, seat.wire.url);
   }
 
