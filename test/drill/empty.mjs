@@ -1,0 +1,31 @@
+// Takes jobs from a broker and gives back rows without computing them, until it is killed. Argument: url.
+import { NatsAgentBus } from '../../dist/bus/nats/agent.js';
+import { NatsLink } from '../../dist/bus/nats/link.js';
+import { runTrial, trainBase } from '../worker/fake/jobs.mjs';
+
+const SLOTS = 16;
+const observe = { phase: (_name, work) => work(), progress: () => {} };
+const warn = (message) => void process.stderr.write(`${message}\n`);
+const bus = new NatsAgentBus(await NatsLink.connect({ url: process.argv[2], name: 'worker', warn }), { cap: 'empty' });
+
+/** With what the real ones have besides: a coordinator takes closed shapes alone. */
+function rowOf(job) {
+  if (job.kind === 'base') return trainBase(job.spec, null, observe).row;
+  const base = { row: job.base, policy: trainBase(job.base.spec, null, observe).policy };
+  const { row } = runTrial(job.spec, base, null, observe);
+  const more = { influence: { printed: null, unsaturated: null, pairs: 0, kept: 0 }, overrun: null };
+  return { ...row, result: { ...row.result, ...more } };
+}
+
+const facts = { ok: true, host: '', cpu: '', node: '', engine: '', numerics: '', startedAt: '', wallMs: 1, phasesMs: {} };
+await Promise.all(
+  Array.from({ length: SLOTS }, async () => {
+    for (;;) {
+      const lease = await bus.next(5_000);
+      if (!lease) continue;
+      const { job } = lease;
+      const provenance = { id: job.id, kind: job.kind, attempt: lease.attempt, ...facts };
+      await lease.complete({ kind: job.kind, row: rowOf(job), provenance });
+    }
+  }),
+);
