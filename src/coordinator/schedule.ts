@@ -46,6 +46,9 @@ export interface Tally {
   failed: { trial: number; base: number };
 }
 
+/** Jobs that are given to the bus at the same time: the way there and back is longer than the work. */
+const AT_ONCE = 16;
+
 /** Why the trials of a failed base have no numbers. The same words wherever it happens: they are part of a row. */
 export const baseFailed = (base: string, failure: Failure): Failure => ({
   kind: 'refused',
@@ -76,6 +79,9 @@ export class Schedule {
   #window: number;
   readonly #trust: Trust;
   #turn: Promise<void> = Promise.resolve();
+  /** Jobs on their way to the bus. */
+  readonly #sending = new Set<Promise<void>>();
+  #failure: unknown = null;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -95,12 +101,8 @@ export class Schedule {
   /** Resolves when every wanted trial and every base has its row, or after `stop` when the bus has no more results. Then the bus is closed. */
   async run(): Promise<void> {
     const { bus, auditMs = 5_000, clock = systemClock } = this.#options;
-    let failure: unknown = null;
     const stop = clock.every(auditMs, () => {
-      this.#inTurn(() => this.#audit()).catch((error: unknown) => {
-        failure ??= error;
-        void bus.close();
-      });
+      this.#inTurn(() => this.#audit()).catch((error: unknown) => this.#fail(error));
     });
     try {
       await this.#inTurn(() => this.#topUp());
@@ -113,7 +115,7 @@ export class Schedule {
         });
         if (this.complete) return;
       }
-      if (failure !== null) throw failure;
+      if (this.#failure !== null) throw this.#failure;
     } finally {
       stop();
       await bus.close();
@@ -258,7 +260,21 @@ export class Schedule {
 
   async #enqueue(job: Job, index: number): Promise<void> {
     this.#queued.set(job.id, index);
-    await this.#options.bus.enqueue(job);
+    const sending: Promise<void> = this.#options.bus
+      .enqueue(job)
+      .then(
+        () => {},
+        (error: unknown) => this.#fail(error),
+      )
+      .finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+    if (this.#sending.size >= AT_ONCE) await Promise.race(this.#sending);
+  }
+
+  /** Ends the run, with the first error. */
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    void this.#options.bus.close();
   }
 
   async #refuse(trial: Planned, failure: Failure): Promise<void> {
@@ -285,6 +301,7 @@ export class Schedule {
 
   /** What the bus lost is offered again: it may forget everything at any time. */
   async #audit(): Promise<void> {
+    await Promise.all(this.#sending);
     const asked = [...this.#queued];
     const there = await this.#options.bus.queued();
     const lost = asked.filter(([id]) => !there.has(id) && this.#queued.has(id));
@@ -297,6 +314,7 @@ export class Schedule {
 
   async #withdraw(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
+    await Promise.all(this.#sending);
     await this.#options.bus.withdraw(ids);
     this.#unqueue(ids);
   }

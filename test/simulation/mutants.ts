@@ -57,7 +57,12 @@ export const mutants: readonly Mutant[] = [
       { file: COORDINATOR, from: 'purge(RESULTS, { filter: subject })', to: 'deleteMessage(RESULTS, seq)' },
     ],
   },
-  one('no-policy', COORDINATOR, "if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy);", ''),
+  one(
+    'no-policy',
+    COORDINATOR,
+    'async #putPolicy(digest: string): Promise<void> {',
+    'async #putPolicy(digest: string): Promise<void> {\n    if (digest) return;',
+  ),
   one('new-stream-not-noticed', COORDINATOR, 'if (created !== made) next = 1;', ''),
   one('watchdog-off', COORDINATOR, 'if (now - this.#stuck.since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
   one('consumer-not-missed', COORDINATOR, 'void this.#watch().catch(() => {})', 'void this.#unstick().catch(() => {})'),

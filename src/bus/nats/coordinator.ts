@@ -18,6 +18,7 @@ export interface NatsCoordinatorOptions extends Place {
 const POLL_MS = 1_000;
 /** Requests on their way. */
 const AT_ONCE = 64;
+const CLOSING_MS = 5_000;
 /** After a hint: the message may not be stored yet. */
 const SOON_MS = 2;
 
@@ -32,6 +33,11 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   readonly #leaseMs: number;
   readonly #origin: Files | undefined;
   readonly #watchdog: Stop;
+  /** Acknowledgements on their way. */
+  readonly #pending = new Set<Promise<void>>();
+  /** Policies that are in the broker, when last looked, and the trials there that need one. */
+  readonly #known = new Set<string>();
+  readonly #needed = new Map<string, string>();
   readonly #stuck = { delivered: -1, since: 0 };
   #closed = false;
   #wake: (() => void) | null = null;
@@ -65,6 +71,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
       try {
         const expect = { streamName: TASKS, lastSubjectSequence: 0 };
         await this.#link.js.publish(taskSubject(this.#place, job.id), canonicalJson(job), { expect });
+        if (job.kind === 'trial') this.#needed.set(job.id, job.base.result.policy);
         return true;
       } catch (error) {
         if (codeOf(error) === CODE.wrongLastSequence) return false;
@@ -74,16 +81,23 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   }
 
   async queued(): Promise<ReadonlySet<string>> {
-    return this.#retry('list of jobs', async () => {
+    await Promise.all(this.#pending);
+    const there = await this.#retry('list of jobs', async () => {
       const lists = await Promise.all([this.#subjects(TASKS, taskSubject(this.#place, '>')), this.#subjects(RESULTS, this.#results)]);
       return new Set(lists.flat().map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
     });
+    // A disk that was lost between a policy and the job that needs it took the one and not the other.
+    this.#known.clear();
+    for (const digest of new Set([...this.#needed].filter(([id]) => there.has(id)).map(([, needed]) => needed)))
+      await this.#putPolicy(digest);
+    return there;
   }
 
   async withdraw(ids: readonly string[]): Promise<void> {
     const purge = (id: string): Promise<unknown> => this.#link.jsm.streams.purge(TASKS, { filter: taskSubject(this.#place, id) });
     for (let from = 0; from < ids.length; from += AT_ONCE)
       await this.#retry('jobs to withdraw', () => Promise.all(ids.slice(from, from + AT_ONCE).map(purge)));
+    for (const id of ids) this.#needed.delete(id);
   }
 
   async *results(): AsyncGenerator<Delivery> {
@@ -95,13 +109,14 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     });
     try {
       let [next, made] = [1, await this.#created()];
+      let ahead: Promise<StoredMsg | null> | null = null;
       for (let pauseMs = POLL_MS; ; ) {
-        this.#hinted = false;
-        const message = await this.#retry('results', () =>
-          this.#link.jsm.direct.getMessage(RESULTS, { seq: next, next_by_subj: this.#results }),
-        );
+        const message: StoredMsg | null = await (ahead ?? this.#read(next));
+        ahead = null;
         if (message) {
           next = message.seq + 1;
+          ahead = this.#read(next); // while this one is being recorded
+          ahead.catch(() => {});
           pauseMs = SOON_MS;
           const delivery = await this.#deliver(message);
           if (delivery) yield delivery;
@@ -125,13 +140,32 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#closed = true;
     this.#watchdog();
     this.#wake?.();
+    // An acknowledgement that is lost is made again by whoever reads the result again.
+    await this.#link.clock.within(CLOSING_MS, Promise.all(this.#pending));
   }
 
   get #results(): string {
     return resultSubject(this.#place, '>');
   }
 
+  /** The first result from that place of the stream on. */
+  #read(seq: number): Promise<StoredMsg | null> {
+    this.#hinted = false;
+    return this.#retry('results', () => this.#link.jsm.direct.getMessage(RESULTS, { seq, next_by_subj: this.#results }));
+  }
+
+  /** Not waited for, unless too many are on their way. */
+  async #inBackground(work: Promise<unknown>): Promise<void> {
+    const pending: Promise<void> = work.then(
+      () => void this.#pending.delete(pending),
+      () => void this.#pending.delete(pending),
+    );
+    this.#pending.add(pending);
+    if (this.#pending.size >= AT_ONCE) await Promise.race(this.#pending);
+  }
+
   #ensure(): Promise<void> {
+    this.#known.clear();
     return ensureBroker(this.#link, this.#place.cap, this.#leaseMs);
   }
 
@@ -150,19 +184,21 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   }
 
   async #putPolicy(digest: string): Promise<void> {
-    if (this.#origin === undefined || (await this.files.has('policies', digest))) return;
-    await this.files.put('policies', await this.#origin.get('policies', digest));
+    if (this.#origin === undefined || this.#known.has(digest)) return;
+    if (!(await this.files.has('policies', digest))) await this.files.put('policies', await this.#origin.get('policies', digest));
+    this.#known.add(digest);
   }
 
   /** Null for what is no result: it is taken out, and its job will be missed and given out again. */
   async #deliver({ subject, data }: StoredMsg): Promise<Delivery | null> {
     // By subject, not by number: in a stream that was lost and made anew the number may be another result's.
     const ack = async (): Promise<void> => {
-      await this.#retry(subject, () => this.#link.jsm.streams.purge(RESULTS, { filter: subject }));
+      await this.#inBackground(this.#retry(subject, () => this.#link.jsm.streams.purge(RESULTS, { filter: subject })));
     };
     try {
       const result = parseResult(new TextDecoder().decode(data));
       if (resultSubject(this.#place, result.row.id) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
+      this.#needed.delete(result.row.id);
       return { result, ack };
     } catch (error) {
       this.#link.warn(`${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})`);
