@@ -37,6 +37,8 @@ export interface Lease {
   complete(result: JobResult): Promise<Completion>;
   /** Gives the job back, to be handed out at once. Does nothing when the lease was lost. */
   release(reason: string): Promise<void>;
+  /** Takes the job off the bus, which has lost what it needs: the coordinator misses it, and gives all of it anew. Nothing when the lease was lost. */
+  drop(): Promise<void>;
 }
 
 export interface CoordinatorBus {

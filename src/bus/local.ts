@@ -134,6 +134,11 @@ export class LocalBus implements CoordinatorBus, AgentBus {
         if (entry.expiry) clearTimeout(entry.expiry);
         this.#offer(entry, 'first');
       },
+      drop: async () => {
+        if (!ours()) return;
+        if (entry.expiry) clearTimeout(entry.expiry);
+        this.#entries.delete(entry.job.id);
+      },
     };
   }
 

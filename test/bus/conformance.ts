@@ -143,6 +143,21 @@ export function describeBus(name: string, leaseMs: number, make: () => Promise<B
       expect([lease!.job.id, lease!.attempt]).toEqual([a.id, 2]);
     });
 
+    it('drop() takes a job off the bus, and it can be given anew', async () => {
+      for (const job of [a, b]) await coordinator.enqueue(job);
+      await (await agent.next(long))!.drop();
+      expect(await coordinator.queued()).toEqual(new Set([b.id]));
+      expect([await coordinator.enqueue(a), await coordinator.enqueue(b)]).toEqual([true, false]);
+    });
+
+    it('drop() of a lease that was lost takes the job from nobody', async () => {
+      await coordinator.enqueue(a);
+      const lost = await agent.next(long);
+      const lease = await agent.next(long);
+      await lost!.drop();
+      expect([await lease!.extend(), await coordinator.queued()]).toEqual([true, new Set([a.id])]);
+    });
+
     it('close() ends every next at once, and results after what is finished', async () => {
       await coordinator.enqueue(a);
       const lease = await agent.next(long);

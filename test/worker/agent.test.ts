@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Files } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
-import { AbortedError, TransportError } from '../../src/contract/errors.ts';
+import { AbortedError, ContentError, TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
 import { failureRow, type Job, type JobResult, type TrainedRow } from '../../src/contract/job.ts';
 import { Agent } from '../../src/worker/agent/agent.ts';
@@ -75,6 +75,20 @@ describe('Agent.run()', () => {
     const working = make(async (job) => ({ ...trained(job), row: failureRow(job, { kind: 'bug', message: 'no' }), files: [] })).run();
     expect((await firstResult()).provenance.attempt).toBe(2);
     expect(warnings).toEqual(['policy: expected it in the broker']);
+    await bus.close();
+    await working;
+  });
+
+  it('drops a trial whose base the bus has lost, for the coordinator to give both anew; the jobs behind it go on', async () => {
+    bus.files.get = async () => {
+      throw new ContentError('policy: expected it in the broker, found nothing', false);
+    };
+    await bus.enqueue(trialJob(trialSpec(baseSpec(1)), trainedRow(one)));
+    await bus.enqueue(two);
+    const working = make(async (job) => trained(job)).run();
+    expect((await firstResult()).row.id).toBe(two.id);
+    expect(await bus.queued()).toEqual(new Set([two.id]));
+    expect(warnings).toEqual(['policy: expected it in the broker, found nothing']);
     await bus.close();
     await working;
   });

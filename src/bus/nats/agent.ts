@@ -152,14 +152,22 @@ class NatsLease implements Lease {
     return completion;
   }
 
-  async release(): Promise<void> {
-    if (!this.#ours) return;
-    this.#over = true;
-    await this.#tell('-NAK', ACK_MS).catch(() => {}); // if this gets lost the lease runs out
+  release(): Promise<void> {
+    return this.#leave('-NAK');
   }
 
-  /** `working()` and `nak()`, with an answer: what the server has seen counts, not what we have said. */
-  async #tell(what: '+WPI' | '-NAK', timeoutMs: number): Promise<void> {
+  drop(): Promise<void> {
+    return this.#leave('+TERM');
+  }
+
+  async #leave(how: '-NAK' | '+TERM'): Promise<void> {
+    if (!this.#ours) return;
+    this.#over = true;
+    await this.#tell(how, ACK_MS).catch(() => {}); // if this gets lost the lease runs out
+  }
+
+  /** `working()`, `nak()` and `term()`, with an answer: what the server has seen counts, not what we have said. */
+  async #tell(what: '+WPI' | '-NAK' | '+TERM', timeoutMs: number): Promise<void> {
     await this.#link.nc.request(replyOf(this.#leased.message), what, { timeout: Math.max(1, timeoutMs) });
   }
 

@@ -135,7 +135,9 @@ export class Agent {
         this.#warn(`determinism alarm: ${lease.job.kind} ${lease.job.id} was computed twice, with different rows`);
       }
     } catch (error) {
-      await lease.release(error instanceof Error ? error.message : String(error));
+      // Nobody else would find what the bus has lost, and a job that is given back goes before all others.
+      if (error instanceof ContentError && !error.forged) await lease.drop();
+      else await lease.release(error instanceof Error ? error.message : String(error));
       if (!(error instanceof AbortedError)) throw error;
     } finally {
       stop();
