@@ -12,6 +12,7 @@ const TRIES = 20;
 export class Rogue {
   given = 0;
   readonly #link: NatsLink;
+  readonly #seen = new Set<string>();
   readonly #under = new Set<Promise<void>>();
   #over = false;
 
@@ -23,6 +24,8 @@ export class Rogue {
     const rogue = new Rogue(await NatsLink.connect({ url, name: 'rogue' }));
     rogue.#link.nc.subscribe('lab.task.>', {
       callback: (_error, { subject, data }) => {
+        if (rogue.#seen.has(subject)) return; // an offer that the stream refused is heard here all the same
+        rogue.#seen.add(subject);
         if (chance() >= share) return;
         const work = rogue.#again(subject, data, LATER_MS.least + chance() * (LATER_MS.most - LATER_MS.least));
         rogue.#under.add(work);
