@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { cancelCommand, pauseCommand, resumeCommand, workersCommand } from './control.ts';
 import { exportCommand } from './export.ts';
+import { logsCommand } from './logs.ts';
 import { main, withExamples } from './main.ts';
 import { planCommand } from './plan.ts';
 import { priceCommand } from './price.ts';
@@ -40,6 +41,10 @@ await main(process.argv.slice(2), [
   withExamples(whyCommand, {
     'why results/quick 3fk2': 'a trial of a results folder, by the beginning of its id',
     'why sweeps/quick.yaml strategy=tsf,seed=3 correct.steps=1000': 'which field would make it new',
+  }),
+  withExamples(logsCommand, {
+    'logs 3fk2': 'every attempt, by the beginning of its id, in all results',
+    'logs 3fk2 --nats nats://127.0.0.1:4222': 'and where it runs now',
   }),
   withExamples(priceCommand, {
     'price mountaincar/pump-left': 'by dynamic programming',

@@ -10,6 +10,7 @@ const spc = await load<{ main: typeof main }>('main.js');
 const { exportCommand } = await load<{ exportCommand: Command }>('export.js');
 const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
 const { whyCommand } = await load<{ whyCommand: Command }>('why.js');
+const { logsCommand } = await load<{ logsCommand: Command }>('logs.js');
 
 /** The compiled command line, called in this process: half a second sooner than `spc`. */
 export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pick<SpcOptions, 'jobs'> = {}): Promise<Left> {
@@ -23,7 +24,7 @@ export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pi
     }) as typeof process.stdout.write;
   }
   try {
-    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule }), exportCommand, whyCommand]);
+    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule }), exportCommand, whyCommand, logsCommand]);
     return { code: Number(process.exitCode ?? 0), signal: null, ...said };
   } finally {
     process.exitCode = undefined;
