@@ -33,7 +33,7 @@ export interface Injected {
   readonly leaseMs?: number;
 }
 
-export const EXIT = { complete: 0, incomplete: 1, cancelled: 4, SIGINT: 130, SIGTERM: 143 } as const;
+export const EXIT = { complete: 0, incomplete: 1, cancelled: 7, SIGINT: 130, SIGTERM: 143 } as const;
 
 export function threadCount(threads: number, option = '--threads'): number {
   if (Number.isInteger(threads) && threads >= 1) return threads;
@@ -216,7 +216,7 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
       .example('$0 run sweeps/quick.yaml', 'the first table')
       .example('$0 run sweeps/quick.yaml seeds=10 --extend', 'five more seeds of it')
       .epilogue(
-        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 4 cancelled, 130 interrupted.',
+        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 7 cancelled, 130 interrupted.',
       ),
   handler: (args) => run(args, injected),
 });

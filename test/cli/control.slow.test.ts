@@ -3,7 +3,7 @@ import { noServer, startServer } from '../bus/nats/servers.ts';
 import { type Left, type Started, scratch, sleep, spc, start } from './spc.ts';
 
 const REAL = { jobs: 'real' } as const;
-const SMALL = { seeds: 3, more: 'acceptance: report\nppo: { totalTimesteps: 20000, numEnvs: 8 }\n' } as const;
+const SMALL = { seeds: 2, more: 'acceptance: report\nppo: { totalTimesteps: 10000, numEnvs: 8 }\n' } as const;
 
 /** Asks until it is so. */
 async function eventually(what: string, look: () => Promise<boolean>, ms = 60_000): Promise<void> {
@@ -47,7 +47,7 @@ describe.skipIf(noServer)('spc status, workers, pause, resume, cancel, over a re
     await at('cancel', 'quick', '--reason', 'enough');
     const cancelled = await first.done;
     expect([cancelled.code, cancelled.stderr]).toEqual([
-      4,
+      7,
       expect.stringContaining('cancelled (enough); the same command goes on from here'),
     ]);
     await eventually('nothing runs', async () => (await status()).workers[0].running.length === 0);

@@ -80,7 +80,7 @@ describe.skipIf(noServer)('spc serve', { timeout: 60_000 }, () => {
       spc(['worker', '--creds', creds('worker-gpu'), '--nats', `localhost:${port}`, ...briefly]),
     ]);
     expect([one.code, one.stderr]).toEqual([0, expect.stringMatching(/open\.creds: other users of this machine can read it; chmod 600/)]);
-    expect([two.code, two.stderr]).toEqual([0, expect.stringMatching(/^worker: 1 thread/)]);
+    expect([two.code, two.stderr]).toEqual([0, expect.stringMatching(/^worker [\w.-]+: 1 thread/)]);
 
     const sweep = scratch();
     expect(await said([...sweep.run, '--creds', creds('worker')])).toEqual([

@@ -23,9 +23,6 @@ const read = (stream: string): string[] => [
   `$JS.API.DIRECT.GET.${stream}.>`,
 ];
 
-/** A bucket's watch is a consumer. */
-const watch = (bucket: string): string[] => ['CREATE', 'INFO', 'DELETE'].map((what) => `$JS.API.CONSUMER.${what}.KV_${bucket}.>`);
-
 /**
  * What each role needs, found by running with it, and nothing else. Above all no worker may make a consumer: which messages it gets
  * cannot be limited (nats-server issue 6180), and it may deliver them to a subject that its maker may not publish to.
@@ -56,7 +53,6 @@ const OF: Readonly<Record<Credentials['role'], (name: string) => Permissions>> =
       '$JS.API.INFO',
       ...[TASKS, RESULTS, ...[CARDS, SWEEPS, WANTED].map((bucket) => `KV_${bucket}`)].flatMap(read),
       `$JS.API.CONSUMER.INFO.${TASKS}.*`,
-      ...[CARDS, SWEEPS, WANTED].flatMap(watch),
     ],
     subscribe: [inbox(name), HINTS],
   }),

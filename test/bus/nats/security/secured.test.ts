@@ -6,8 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { NatsAgentBus } from '../../../../src/bus/nats/agent.ts';
 import { NatsCoordinatorBus, type NatsCoordinatorOptions } from '../../../../src/bus/nats/coordinator.ts';
 import { NatsLink } from '../../../../src/bus/nats/link.ts';
+import { NatsRoll } from '../../../../src/bus/nats/roll.ts';
 import { serverConfig } from '../../../../src/bus/nats/security/config.ts';
 import { writePrivate } from '../../../../src/bus/nats/security/keys.ts';
+import type { WorkerCard } from '../../../../src/contract/cards.ts';
 import { baseSpec, policyOf, trainedRow, trialJob, trialSpec } from '../../../worker/fake/specs.ts';
 import { a, b, describeBus, resultOf, sleep, take } from '../../conformance.ts';
 import { noServer, startServer } from '../servers.ts';
@@ -40,6 +42,32 @@ describe.skipIf(noServer)('over TLS, with keys', () => {
   };
 
   describeBus('NATS with the keys of a coordinator and a worker', LEASE_MS, async () => pair(await secured()));
+
+  it('workers show cards and read what is wanted of them, a viewer reads both, and only a coordinator wants anything', async () => {
+    const broker = await secured();
+    const rollOf = async (name: string, mayMake: boolean) => new NatsRoll(kept(await broker.join(name)), { mayMake });
+    const [coordinator, worker, two, viewer] = [
+      await rollOf('coordinator', true),
+      await rollOf('worker', false),
+      await rollOf('worker-two', false),
+      await rollOf('viewer', false),
+    ];
+    const card = (id: string): WorkerCard => ({
+      ...{ v: 1, id, host: 'host', label: null, pid: 1, cap: 'cpu-1', node: 'v20', startedAt: 'now', slots: 2 },
+      ...{ state: 'working', reason: '', done: 0, failed: 0, running: [] },
+    });
+    const wish = { state: 'hold', reason: 'a test', at: 'now' } as const;
+    await coordinator.workers();
+    await worker.showWorker(card('host-1'));
+    await two.showWorker(card('worker-two.1'));
+    await expect(two.showWorker(card('host-1'))).rejects.toThrow();
+    await coordinator.want({ worker: 'worker-two.1' }, wish);
+    await expect(worker.want({ worker: 'worker-two.1' }, { ...wish, state: 'run' })).rejects.toThrow();
+    expect(await two.wish({ worker: 'worker-two.1' })).toEqual(wish);
+    expect((await viewer.workers()).map(({ id }) => id)).toEqual(['host-1', 'worker-two.1']);
+    expect(await viewer.sweeps()).toEqual([]);
+    await expect(viewer.showWorker(card('viewer'))).rejects.toThrow();
+  });
 
   it.each(['worker', 'worker-two'])('%s does all that an agent does, and nothing of it is refused', async (name) => {
     const spec = baseSpec(7);
@@ -122,6 +150,7 @@ describe.skipIf(noServer)('over TLS, with keys', () => {
       '$O.artifacts.C.x',
       '$JS.ACK.TASKS.cap-x.1',
       '$JS.API.CONSUMER.MSG.NEXT.TASKS.cap-x',
+      '$JS.API.CONSUMER.CREATE.KV_workers.mine.$KV.workers.>',
     ];
     it.each([
       ['worker', [...worker, '$JS.API.CONSUMER.CREATE.KV_ctl.mine']],
@@ -145,7 +174,7 @@ describe.skipIf(noServer)('over TLS, with keys', () => {
       ['worker-two', ['$KV.workers.worker-two', '$KV.workers.worker-two.7f3a']],
       [
         'viewer',
-        ['$JS.API.STREAM.INFO.KV_sweeps', '$JS.API.CONSUMER.INFO.TASKS.cap-x', '$JS.API.CONSUMER.CREATE.KV_workers.mine.$KV.workers.>'],
+        ['$JS.API.STREAM.INFO.KV_sweeps', '$JS.API.CONSUMER.INFO.TASKS.cap-x', '$JS.API.DIRECT.GET.KV_workers.$KV.workers.worker'],
       ],
       ['coordinator', [...viewer, '$KV.ctl.quick', 'lab.hint.all']],
     ])('nothing that %s needs', async (name, subjects) => {
