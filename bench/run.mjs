@@ -1,6 +1,7 @@
 // npm run bench [-- section ...]: how fast this is here, and the same work in other people's software. Without a name, every section.
 // A section is a function that returns rows { name, unit, value, n, min, median, max }; what is compared is run in turns, round by round.
 import { cpus } from 'node:os';
+import { broker } from './broker.mjs';
 import { correction } from './correction.mjs';
 import { lunarlander } from './lunarlander.mjs';
 import { plan } from './plan.mjs';
@@ -9,7 +10,7 @@ import { runner } from './runner.mjs';
 import { table } from './table.mjs';
 import { worlds } from './worlds.mjs';
 
-const SECTIONS = { worlds, ppo, lunarlander, correction, runner, plan, table };
+const SECTIONS = { worlds, ppo, lunarlander, correction, runner, broker, plan, table };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));
