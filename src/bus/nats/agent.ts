@@ -20,6 +20,8 @@ export class NatsAgentBus implements AgentBus {
   readonly #cap: string;
   readonly #ended: Promise<null>;
   #end: () => void = () => {};
+  /** What ends those that are under way. */
+  readonly #pulls = new Set<() => void>();
   #over = false;
   #consumer: Promise<Consumer> | null = null;
   #leaseMs = 30_000;
@@ -57,6 +59,7 @@ export class NatsAgentBus implements AgentBus {
   async close(): Promise<void> {
     this.#over = true;
     this.#end();
+    for (const end of this.#pulls) end();
   }
 
   /** Null when nothing came, and when the broker or its consumer is away. */
@@ -64,7 +67,7 @@ export class NatsAgentBus implements AgentBus {
     try {
       const consumer = await this.#found();
       const pull = consumer.next({ expires });
-      const message = await Promise.race([pull, this.#ended]);
+      const message = await this.#untilEnd(pull);
       if (message === null && this.#over) pull.then((late) => late?.nak()).catch(() => {}); // a pull cannot be taken back
       return message;
     } catch {
@@ -72,6 +75,15 @@ export class NatsAgentBus implements AgentBus {
       await this.#link.clock.within(Math.min(AGAIN_MS, expires), this.#ended);
       return null;
     }
+  }
+
+  /** Null when the end came first. No `Promise.race` with the end: that would keep every message for as long as the end has not come. */
+  #untilEnd<T>(work: Promise<T>): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => resolve(null);
+      this.#pulls.add(end);
+      work.then(resolve, reject).finally(() => this.#pulls.delete(end));
+    });
   }
 
   async #found(): Promise<Consumer> {
