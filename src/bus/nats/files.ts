@@ -47,7 +47,10 @@ export class NatsFiles implements Files {
     return this.#retry(name, (store) => isThere(store, name));
   }
 
-  /** Chunk by chunk. The client's own way is a consumer, and to make one is a right that no worker should need. */
+  /**
+   * Chunk by chunk. The client's own way is a consumer per file, which the server keeps for five minutes: after a thousand it refuses
+   * more, and to make one is a right that no worker should need.
+   */
   async #read({ nuid, size }: ObjectInfo): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for (let [have, seq] = [0, 1]; have < size; ) {

@@ -43,6 +43,8 @@ export function placeOf(subject: string): (Place & { readonly id: string }) | nu
 }
 
 const MB = 1024 * 1024;
+/** What a coordinator wants it has fetched, and what a trial needs it puts there again. */
+const FILES_MS = 7 * 24 * 3_600_000;
 /** The largest result, and the largest message there is. */
 export const RESULT_BYTES = MB / 2;
 
@@ -85,7 +87,7 @@ export async function ensureBroker({ jsm, objects }: NatsLink, cap: string, leas
       await expectFit(jsm, config); // somebody chose other sizes: theirs count
     }
   }
-  await objects.create(BUCKET, { storage: 'file', max_bytes: 4096 * MB });
+  await objects.create(BUCKET, { storage: 'file', max_bytes: 4096 * MB, ttl: nanos(FILES_MS) });
   await jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
 }
 

@@ -70,6 +70,14 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       expect(new Set((await take(coordinator, 20)).map(({ result }) => result.row.id))).toEqual(new Set(many.map(({ id }) => id)));
     });
 
+    it('files.get(...) leaves nothing behind in the broker, which keeps at most a thousand readers of a bucket', async () => {
+      const { coordinator, agent, link } = await pair(await server());
+      const bytes = new Uint8Array(300_000).map((_, i) => i % 251);
+      const digest = await agent.files.put('policies', bytes);
+      for (let i = 0; i < 10; i++) expect(await coordinator.files.get('policies', digest)).toEqual(bytes);
+      expect((await link.jsm.streams.info('OBJ_artifacts')).state.consumer_count).toBe(0);
+    });
+
     it('a job whose agent is gone goes to another after its lease', async () => {
       const { coordinator, agent, place } = await pair(await server());
       const gone = await link(await server());
