@@ -21,15 +21,23 @@ const count = z.int().min(0);
 const share = number.nullable();
 const seed = z.int().min(0);
 const options = z.record(name, z.json());
+/** The last that was found to be so: most messages of a sweep have the same, and judging it was 30 % of reading a job. */
+let lastResolved = '';
+function isResolved(ppo: unknown): boolean {
+  const text = JSON.stringify(ppo) ?? '';
+  if (text === lastResolved && text !== '') return true;
+  const parsed = ppoSchema.safeParse(ppo);
+  if (!parsed.success || canonicalJson(resolvePpo(parsed.data)) !== canonicalJson(ppo as Json)) return false;
+  lastResolved = text;
+  return true;
+}
+
 const interval = z.tuple([number.nullable(), number.nullable()]);
 
 const baseSpec = z.strictObject({
   environment: name.refine(isEnvironment, 'must be an environment'),
   options,
-  ppo: z.unknown().refine((ppo) => {
-    const parsed = ppoSchema.safeParse(ppo);
-    return parsed.success && canonicalJson(resolvePpo(parsed.data)) === canonicalJson(ppo);
-  }, 'must be resolved options of PPO'),
+  ppo: z.unknown().refine(isResolved, 'must be resolved options of PPO'),
   seed,
   engine: z.enum(['wasm', 'reference']),
 });
@@ -156,7 +164,7 @@ export function parseJob(message: string): Job {
   else {
     expectId(parsed.id, trialId(parsed.spec));
     expectId(parsed.base.id, baseId(parsed.spec.base));
-    expectId(baseId(parsed.base.spec), parsed.base.id);
+    if (JSON.stringify(parsed.base.spec) !== JSON.stringify(parsed.spec.base)) expectId(baseId(parsed.base.spec), parsed.base.id);
   }
   return parsed;
 }
