@@ -2,7 +2,7 @@ import type { SweepCard, Wish, WorkerCard } from '../contract/cards.ts';
 import type { FileKind, Job, JobResult } from '../contract/job.ts';
 
 /**
- * What coordinator and agents say to each other. Two implementations: in one process (local.ts) and, later, JetStream.
+ * What coordinator and agents say to each other. Two implementations: in one process (local.ts) and over JetStream (nats/).
  * The bus is a cache of work, never the record: it may forget everything at any time, and the coordinator fills it again.
  */
 

@@ -50,6 +50,16 @@ export async function connectBroker({
   return NatsLink.connect({ ...brokerOf(said, name, warn), name, warn });
 }
 
+/** One piece of work at the broker, and the connection is closed. */
+export async function atBroker<T>(said: BrokerArguments, name: Role, work: (link: NatsLink) => Promise<T>): Promise<T> {
+  const link = await connectBroker({ ...said, name, warn: (message) => void process.stderr.write(`${message}\n`) });
+  try {
+    return await work(link);
+  } finally {
+    await link.close();
+  }
+}
+
 /** A coordinator may do everything, and so its credentials serve for everything. */
 function readCredentials(file: string, role: Role, warn: (message: string) => void): Credentials {
   let text: string;

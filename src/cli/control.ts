@@ -6,10 +6,8 @@ import type { SweepCard, Wish, WorkerCard } from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { nearest } from '../contract/problems.ts';
 import { wish } from '../coordinator/presence.ts';
-import { printBoard } from './board.ts';
-import { type BrokerArguments, brokerOptions, connectBroker } from './broker.ts';
-import { readBoard } from './status.ts';
-import { WIDTH } from './text.ts';
+import { atBroker, type BrokerArguments, brokerOptions } from './broker.ts';
+import { status } from './status.ts';
 
 interface SweepArguments extends BrokerArguments {
   readonly sweep: string;
@@ -22,16 +20,8 @@ interface WorkersArguments extends BrokerArguments {
   readonly reason: string;
 }
 
-const warn = (message: string): void => void process.stderr.write(`${message}\n`);
-
-async function atRoll(broker: BrokerArguments, work: (roll: Roll) => Promise<void>): Promise<void> {
-  const link = await connectBroker({ ...broker, name: 'coordinator', warn });
-  try {
-    await work(new NatsRoll(link, { mayMake: true }));
-  } finally {
-    await link.close();
-  }
-}
+const atRoll = (broker: BrokerArguments, work: (roll: Roll) => Promise<void>): Promise<void> =>
+  atBroker(broker, 'coordinator', (link) => work(new NatsRoll(link, { mayMake: true })));
 
 /** Writes down what is wanted of each, and says so. */
 async function want<T>(roll: Roll, found: readonly T[], of: (one: T) => Wished, what: Wish, said: (one: T) => string): Promise<void> {
@@ -70,15 +60,7 @@ const sweepCommand = (verb: string, state: keyof typeof DONE, describe: string):
 const means = ({ id, label }: WorkerCard, said: string): boolean => id.startsWith(said) || label === said;
 
 async function workers({ action, workers: said, reason, ...broker }: WorkersArguments): Promise<void> {
-  if (action === 'list') {
-    const link = await connectBroker({ ...broker, name: 'viewer', warn });
-    try {
-      process.stdout.write(`${printBoard({ ...(await readBoard(link)) }, { columns: process.stdout.columns || WIDTH })}\n`);
-    } finally {
-      await link.close();
-    }
-    return;
-  }
+  if (action === 'list') return status({ ...broker, json: false });
   if (said.length === 0)
     throw new ConfigError(`spc workers ${action}: expected ids or labels of workers, got none; spc workers lists them`);
   await atRoll(broker, async (roll) => {

@@ -57,7 +57,7 @@ export async function localCrew({ files, slots, numerics, warn, threadModule }: 
     others: () => '',
     attend: () => {},
     row: () => {},
-    hold: (_, reason) => warn(reason),
+    hold: () => {}, // our own threads have no name to be held by
     threads: () => ({ busy: pool.busy, done: pool.progress }),
     work: () => agent.run(),
     drain: () => {

@@ -6,7 +6,7 @@ import type { WorkerCard } from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import type { Provenance } from '../contract/rows.ts';
 import { readLines } from '../coordinator/lines.ts';
-import { type BrokerArguments, brokerOptions, connectBroker } from './broker.ts';
+import { atBroker, type BrokerArguments, brokerOptions } from './broker.ts';
 import { duration } from './progress.ts';
 
 interface LogsArguments extends BrokerArguments {
@@ -43,13 +43,8 @@ async function readLogs(root: string, prefix: string): Promise<ReadonlyMap<strin
 /** Where jobs of that id run now. */
 async function readRunning(broker: BrokerArguments, prefix: string): Promise<readonly string[]> {
   if (broker.nats === undefined && broker.creds === undefined) return [];
-  const link = await connectBroker({ ...broker, name: 'viewer', warn: (message) => void process.stderr.write(`${message}\n`) });
-  try {
-    const workers = await new NatsRoll(link, { mayMake: false }).workers();
-    return workers.flatMap((worker) => worker.running.filter(({ id }) => id.startsWith(prefix)).map((job) => printRunning(worker, job)));
-  } finally {
-    await link.close();
-  }
+  const workers = await atBroker(broker, 'viewer', (link) => new NatsRoll(link, { mayMake: false }).workers());
+  return workers.flatMap((worker) => worker.running.filter(({ id }) => id.startsWith(prefix)).map((job) => printRunning(worker, job)));
 }
 
 const printRunning = ({ id: worker }: WorkerCard, { kind, id, attempt, seconds, share }: WorkerCard['running'][number]): string =>

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandModule } from 'yargs';
 import type { NatsLink } from '../bus/nats/link.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
 import { type Board, printBoard } from './board.ts';
-import { type BrokerArguments, brokerOptions, connectBroker } from './broker.ts';
+import { atBroker, type BrokerArguments, brokerOptions, connectBroker } from './broker.ts';
 import { WIDTH } from './text.ts';
 
 interface StatusArguments extends BrokerArguments {
@@ -12,22 +13,16 @@ interface StatusArguments extends BrokerArguments {
 const EVERY_MS = 1_000;
 
 /** Reads, never writes. */
-export async function readBoard(link: NatsLink): Promise<Board> {
+async function readBoard(link: NatsLink): Promise<Board> {
   const roll = new NatsRoll(link, { mayMake: false });
   const [sweeps, workers] = [await roll.sweeps(), await roll.workers()];
   return { url: link.nc.getServer(), server: link.nc.info?.version ?? '', sweeps, workers };
 }
 
-async function status({ json, ...broker }: StatusArguments): Promise<void> {
-  const link = await connectBroker({ ...broker, name: 'viewer', warn });
-  try {
-    const board = await readBoard(link);
-    process.stdout.write(
-      `${json ? JSON.stringify({ version: 1, ...board }, null, 2) : printBoard(board, { columns: process.stdout.columns || WIDTH })}\n`,
-    );
-  } finally {
-    await link.close();
-  }
+export async function status({ json, ...broker }: StatusArguments): Promise<void> {
+  const board = await atBroker(broker, 'viewer', readBoard);
+  const text = json ? JSON.stringify({ version: 1, ...board }, null, 2) : printBoard(board, { columns: process.stdout.columns || WIDTH });
+  process.stdout.write(`${text}\n`);
 }
 
 /** Redraws the whole screen until Ctrl-C or q; on no terminal it is one picture, as `status` gives it. */
@@ -39,10 +34,8 @@ async function watch(broker: BrokerArguments): Promise<void> {
     trouble = message;
   };
   const link = await connectBroker({ ...broker, name: 'viewer', warn: told });
-  let leave: () => void = () => {};
-  const left = new Promise<void>((resolve) => {
-    leave = resolve;
-  });
+  const leaving = new AbortController();
+  const leave = (): void => leaving.abort();
   process.once('SIGINT', leave).once('SIGTERM', leave);
   if (stdin.isTTY) stdin.setRawMode(true).resume();
   stdin.on('data', (keys) => LEAVE.some((key) => String(keys).includes(key)) && leave());
@@ -58,13 +51,9 @@ async function watch(broker: BrokerArguments): Promise<void> {
     stdout.write(`${HOME}${lines.map((line) => `${line}${REST_OF_LINE}`).join('\n')}${BELOW}`);
   };
   try {
-    let gone = false;
-    void left.then(() => {
-      gone = true;
-    });
-    while (!gone) {
+    while (!leaving.signal.aborted) {
       await draw();
-      await Promise.race([left, new Promise((resolve) => setTimeout(resolve, EVERY_MS))]);
+      await sleep(EVERY_MS, undefined, { signal: leaving.signal }).catch(() => {});
     }
   } finally {
     stdout.write(NORMAL);
@@ -78,7 +67,6 @@ async function watch(broker: BrokerArguments): Promise<void> {
 const LEAVE = ['q', '\x03', '\x1b'];
 const [ALTERNATE, NORMAL] = ['\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l'];
 const [HOME, REST_OF_LINE, BELOW] = ['\x1b[H', '\x1b[K', '\x1b[J'];
-const warn = (message: string): void => void process.stderr.write(`${message}\n`);
 
 /** `spc status`. */
 export const statusCommand: CommandModule<object, StatusArguments> = {

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { hostname, totalmem } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { NatsAgentBus } from '../bus/nats/agent.ts';
+import { NatsLink } from '../bus/nats/link.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { limitsSchema } from '../contract/limits.ts';
@@ -11,7 +12,7 @@ import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { numerics } from '../worker/numerics.ts';
-import { type BrokerArguments, brokerOf, brokerOptions, connectBroker } from './broker.ts';
+import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { capability } from './crew.ts';
 import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
 
@@ -40,9 +41,10 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
   const code = numerics(makeEngine(engine).version);
   const cap = capability(code.all);
-  const id = workerId(brokerOf(args, 'worker').credentials?.name);
+  const broker = brokerOf(args, 'worker', warn);
+  const id = workerId(broker.credentials?.name);
 
-  const link = await connectBroker({ ...args, name: 'worker', warn });
+  const link = await NatsLink.connect({ ...broker, name: 'worker', warn });
   const bus = new NatsAgentBus(link, { cap });
   const pool = new ExecutorPool({ slots, most, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { CoordinatorBus, Files } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
+import { Underway } from '../bus/underway.ts';
 import { ContentError } from '../contract/errors.ts';
 import { shortId } from '../contract/ids.ts';
 import { contradicts, filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
@@ -80,7 +81,7 @@ export class Schedule {
   readonly #trust: Trust;
   #turn: Promise<void> = Promise.resolve();
   /** Jobs on their way to the bus. */
-  readonly #sending = new Set<Promise<void>>();
+  readonly #sending = new Underway(AT_ONCE);
   #failure: unknown = null;
 
   constructor(options: ScheduleOptions) {
@@ -260,15 +261,11 @@ export class Schedule {
 
   async #enqueue(job: Job, index: number): Promise<void> {
     this.#queued.set(job.id, index);
-    const sending: Promise<void> = this.#options.bus
-      .enqueue(job)
-      .then(
-        () => {},
-        (error: unknown) => this.#fail(error),
-      )
-      .finally(() => this.#sending.delete(sending));
-    this.#sending.add(sending);
-    if (this.#sending.size >= AT_ONCE) await Promise.race(this.#sending);
+    const sent = this.#options.bus.enqueue(job).then(
+      () => {},
+      (error: unknown) => this.#fail(error),
+    );
+    await this.#sending.add(sent);
   }
 
   /** Ends the run, with the first error. */
@@ -301,7 +298,7 @@ export class Schedule {
 
   /** What the bus lost is offered again: it may forget everything at any time. */
   async #audit(): Promise<void> {
-    await Promise.all(this.#sending);
+    await this.#sending.settled();
     const asked = [...this.#queued];
     const there = await this.#options.bus.queued();
     const lost = asked.filter(([id]) => !there.has(id) && this.#queued.has(id));
@@ -314,7 +311,7 @@ export class Schedule {
 
   async #withdraw(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    await Promise.all(this.#sending);
+    await this.#sending.settled();
     await this.#options.bus.withdraw(ids);
     this.#unqueue(ids);
   }

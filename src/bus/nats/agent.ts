@@ -20,9 +20,7 @@ export class NatsAgentBus implements AgentBus {
   readonly files: Files;
   readonly #link: NatsLink;
   readonly #cap: string;
-  readonly #ended: Promise<null>;
-  #end: () => void = () => {};
-  /** What ends those that are under way. */
+  /** What ends those that wait. */
   readonly #pulls = new Set<() => void>();
   #over = false;
   #consumer: Promise<Consumer> | null = null;
@@ -32,9 +30,6 @@ export class NatsAgentBus implements AgentBus {
     this.#link = link;
     this.#cap = expectName('capability', cap);
     this.files = new NatsFiles(link);
-    this.#ended = new Promise((resolve) => {
-      this.#end = () => resolve(null);
-    });
   }
 
   /** What the consumer says, once it was seen. */
@@ -60,7 +55,6 @@ export class NatsAgentBus implements AgentBus {
   /** Ends every `next` at once. Leases stay what they are. */
   async close(): Promise<void> {
     this.#over = true;
-    this.#end();
     for (const end of this.#pulls) end();
   }
 
@@ -74,7 +68,7 @@ export class NatsAgentBus implements AgentBus {
       return message;
     } catch {
       this.#consumer = null;
-      await this.#link.clock.within(Math.min(AGAIN_MS, expires), this.#ended);
+      await this.#untilEnd(this.#link.clock.sleep(Math.min(AGAIN_MS, expires)));
       return null;
     }
   }

@@ -4,6 +4,7 @@ import type { Job } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
 import type { CoordinatorBus, Delivery, Files } from '../bus.ts';
 import type { Stop } from '../clock.ts';
+import { Underway } from '../underway.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 import { consumerConfig, consumerOf, ensureBroker, expectName, type Place, RESULTS, resultSubject, TASKS, taskSubject } from './streams.ts';
@@ -34,7 +35,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   readonly #origin: Files | undefined;
   readonly #watchdog: Stop;
   /** Acknowledgements on their way. */
-  readonly #pending = new Set<Promise<void>>();
+  readonly #acks = new Underway(AT_ONCE);
   /** Policies that are in the broker, when last looked, and the trials there that need one. */
   readonly #known = new Set<string>();
   readonly #needed = new Map<string, string>();
@@ -81,7 +82,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   }
 
   async queued(): Promise<ReadonlySet<string>> {
-    await Promise.all(this.#pending);
+    await this.#acks.settled();
     const there = await this.#retry('list of jobs', async () => {
       const lists = await Promise.all([this.#subjects(TASKS, taskSubject(this.#place, '>')), this.#subjects(RESULTS, this.#results)]);
       return new Set(lists.flat().map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
@@ -141,7 +142,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#watchdog();
     this.#wake?.();
     // An acknowledgement that is lost is made again by whoever reads the result again.
-    await this.#link.clock.within(CLOSING_MS, Promise.all(this.#pending));
+    await this.#link.clock.within(CLOSING_MS, this.#acks.settled());
   }
 
   get #results(): string {
@@ -152,16 +153,6 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   #read(seq: number): Promise<StoredMsg | null> {
     this.#hinted = false;
     return this.#retry('results', () => this.#link.jsm.direct.getMessage(RESULTS, { seq, next_by_subj: this.#results }));
-  }
-
-  /** Not waited for, unless too many are on their way. */
-  async #inBackground(work: Promise<unknown>): Promise<void> {
-    const pending: Promise<void> = work.then(
-      () => void this.#pending.delete(pending),
-      () => void this.#pending.delete(pending),
-    );
-    this.#pending.add(pending);
-    if (this.#pending.size >= AT_ONCE) await Promise.race(this.#pending);
   }
 
   #ensure(): Promise<void> {
@@ -192,9 +183,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   /** Null for what is no result: it is taken out, and its job will be missed and given out again. */
   async #deliver({ subject, data }: StoredMsg): Promise<Delivery | null> {
     // By subject, not by number: in a stream that was lost and made anew the number may be another result's.
-    const ack = async (): Promise<void> => {
-      await this.#inBackground(this.#retry(subject, () => this.#link.jsm.streams.purge(RESULTS, { filter: subject })));
-    };
+    const purge = async (): Promise<void> => void (await this.#link.jsm.streams.purge(RESULTS, { filter: subject }));
+    const ack = (): Promise<void> => this.#acks.add(this.#retry(subject, purge).catch(() => {}));
     try {
       const result = parseResult(new TextDecoder().decode(data));
       if (resultSubject(this.#place, result.row.id) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);

@@ -14,7 +14,7 @@ const BUCKETS = {
   sweeps: { ttl: TTL_MS, storage: 'memory' },
   ctl: { storage: 'file' },
 } as const satisfies Record<string, Partial<KvOptions>>;
-type Bucket = keyof typeof BUCKETS;
+export type Bucket = keyof typeof BUCKETS;
 
 /** Said after a wish was written; its content is in the bucket. */
 const HINT = 'lab.hint.ctl';
@@ -26,6 +26,8 @@ const sweepKey = ({ cap, key }: SweepCard): string => `${cap}.${key}`;
 export class NatsRoll implements Roll {
   readonly #link: NatsLink;
   readonly #mayMake: boolean;
+  /** Forgotten when something failed: the broker may have lost its disk. */
+  readonly #opened = new Map<Bucket, Promise<KV>>();
 
   /** `mayMake`: makes buckets that are not there. Workers and viewers may not, and wait for who may. */
   constructor(link: NatsLink, { mayMake }: { readonly mayMake: boolean }) {
@@ -37,8 +39,8 @@ export class NatsRoll implements Roll {
     return this.#put('workers', card.id, card);
   }
 
-  async hideWorker(id: string): Promise<void> {
-    await (await this.#bucket('workers')).delete(id);
+  hideWorker(id: string): Promise<void> {
+    return this.#in('workers', (kv) => kv.delete(id));
   }
 
   workers(): Promise<readonly WorkerCard[]> {
@@ -46,9 +48,8 @@ export class NatsRoll implements Roll {
   }
 
   async claimSweep(card: SweepCard): Promise<SweepCard | null> {
-    const kv = await this.#bucket('sweeps');
     try {
-      await kv.create(sweepKey(card), canonicalJson(card as unknown as Json));
+      await this.#in('sweeps', (kv) => kv.create(sweepKey(card), canonicalJson(card as unknown as Json)));
       return null;
     } catch (error) {
       if (codeOf(error) !== CODE.wrongLastSequence) throw error;
@@ -63,8 +64,8 @@ export class NatsRoll implements Roll {
     return this.#put('sweeps', sweepKey(card), card);
   }
 
-  async hideSweep(card: SweepCard): Promise<void> {
-    await (await this.#bucket('sweeps')).delete(sweepKey(card));
+  hideSweep(card: SweepCard): Promise<void> {
+    return this.#in('sweeps', (kv) => kv.delete(sweepKey(card)));
   }
 
   sweeps(): Promise<readonly SweepCard[]> {
@@ -86,19 +87,29 @@ export class NatsRoll implements Roll {
     return () => listening.unsubscribe();
   }
 
-  #bucket(bucket: Bucket): Promise<KV> {
+  async #in<T>(bucket: Bucket, work: (kv: KV) => Promise<T>): Promise<T> {
+    const opened = this.#opened.get(bucket) ?? this.#open(bucket);
+    this.#opened.set(bucket, opened);
+    try {
+      return await work(await opened);
+    } catch (error) {
+      this.#opened.delete(bucket);
+      throw error;
+    }
+  }
+
+  #open(bucket: Bucket): Promise<KV> {
     const buckets = new Kvm(this.#link.js);
     if (!this.#mayMake) return buckets.open(bucket, { allow_direct: true });
     return buckets.create(bucket, { history: 1, maxValueSize: SMALL, ...BUCKETS[bucket] });
   }
 
   async #put(bucket: Bucket, key: string, value: WorkerCard | SweepCard | Wish): Promise<void> {
-    await (await this.#bucket(bucket)).put(key, canonicalJson(value as unknown as Json));
+    await this.#in(bucket, (kv) => kv.put(key, canonicalJson(value as unknown as Json)));
   }
 
   async #text(bucket: Bucket, key: string): Promise<string | null> {
-    const kv = await this.#bucket(bucket);
-    const entry = await kv.get(key).catch((error: unknown) => {
+    const entry = await this.#in(bucket, (kv) => kv.get(key)).catch((error: unknown) => {
       if (error instanceof errors.RequestError && error.isNoResponders()) return null; // there is no such bucket yet
       throw error;
     });
@@ -126,7 +137,7 @@ export class NatsRoll implements Roll {
       return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
     } catch (error) {
       if (codeOf(error) !== CODE.noStream) throw error;
-      if (this.#mayMake) await this.#bucket(bucket);
+      if (this.#mayMake) await this.#open(bucket);
       return [];
     }
   }

@@ -47,7 +47,8 @@ export class Agent {
   readonly #clock: Clock;
   readonly #serving = new Map<Lease, { readonly work: Promise<void>; readonly since: number; readonly unwanted: AbortController }>();
   #draining = false;
-  #held = false;
+  /** Takes no jobs for now; what runs goes on. */
+  held = false;
   readonly tally = { done: 0, failed: 0 };
 
   constructor(options: AgentOptions) {
@@ -69,15 +70,6 @@ export class Agent {
     await Promise.allSettled([...this.#serving.values()].map(({ work }) => work));
   }
 
-  /** Whether it takes no jobs for now; what runs goes on. */
-  get held(): boolean {
-    return this.#held;
-  }
-
-  set held(held: boolean) {
-    this.#held = held;
-  }
-
   get serving(): readonly Serving[] {
     return [...this.#serving].map(([lease, { since }]) => ({ lease, since }));
   }
@@ -96,13 +88,13 @@ export class Agent {
   async #slot(): Promise<void> {
     const { bus } = this.#options;
     while (!this.#draining && !bus.closed) {
-      if (this.#held) {
+      if (this.held) {
         await this.#clock.sleep(HELD_MS);
         continue;
       }
       const lease = await bus.next(NEXT_MS);
       if (!lease) continue;
-      if (this.#draining || this.#held) {
+      if (this.#draining || this.held) {
         await lease.release('nothing more is taken here');
         continue;
       }

@@ -1,4 +1,5 @@
 import type { Credentials } from '../../../contract/credentials.ts';
+import type { Bucket } from '../roll.ts';
 import { BUCKET, RESULTS, TASKS } from '../streams.ts';
 
 /** Subjects that one may publish to and subscribe to; everything else is refused by the server. */
@@ -8,9 +9,9 @@ export interface Permissions {
 }
 
 /** Buckets: every agent's card, every coordinator's sweep, and what is wanted of a sweep. */
-const CARDS = 'workers';
-const SWEEPS = 'sweeps';
-const WANTED = 'ctl';
+const CARDS: Bucket = 'workers';
+const SWEEPS: Bucket = 'sweeps';
+const WANTED: Bucket = 'ctl';
 const FILES = `OBJ_${BUCKET}`;
 
 /** Said by coordinators to all agents. May be lost: whoever missed one finds the same in a bucket. */
