@@ -11,9 +11,8 @@ import type { Sweep } from '../contract/sweep.ts';
 import { resolveArms } from '../coordinator/arms.ts';
 import { type Loaded, loadSweep, parseSweepText } from '../coordinator/load.ts';
 import { isPlanar, PRICE_DEFAULTS, type Price, planarPrice } from '../correction/price.ts';
-import { makeEngine } from '../math/engines/index.ts';
 import { moments } from '../ppo/episodes.ts';
-import { numerics } from '../worker/numerics.ts';
+import { numericsOf } from '../worker/engines.ts';
 import { compute, threadCount, threadsOption } from './run.ts';
 import { wrap } from './text.ts';
 
@@ -83,7 +82,7 @@ function planar({ scenario, results, overrides, quiet }: PriceArguments, { envir
     throw new ConfigError(
       `price: expected no overrides, got ${overrides[0]}; ${scenario} is priced by dynamic programming, without training`,
     );
-  const code = numerics(makeEngine('wasm').version);
+  const code = numericsOf(['wasm']);
   const key = { environment: id, options, rules: rules as unknown as Json, how: { ...PRICE_DEFAULTS }, code: code.all };
   const file = join(results, FOLDER, `${shortId(key as unknown as Json)}.json`);
   const kept = stored(file);
@@ -158,7 +157,7 @@ function framed(scenario: string, sweep: Sweep): Loaded {
  */
 async function oracle({ scenario, overrides, sweep, results, threads, quiet }: PriceArguments): Promise<PriceJson | null> {
   const loaded = framed(scenario, loadSweep(sweep, [`scenario=${scenario}`, ...overrides]).sweep);
-  const code = numerics(makeEngine(loaded.sweep.engine).version);
+  const code = numericsOf([loaded.sweep.engine]);
   const folder = join(results, FOLDER, shortId({ sweep: loaded.sweep as unknown as Json, code: code.all }));
   const complete = await compute({ loaded, folder, slots: threadCount(threads), extend: false, recompute: false, quiet });
   if (complete === null) return null;

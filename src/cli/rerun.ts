@@ -14,9 +14,8 @@ import { baseFailed } from '../coordinator/schedule.ts';
 import { readRows } from '../coordinator/store.ts';
 import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinator/where.ts';
 import { labelOf } from '../coordinator/why.ts';
-import { makeEngine } from '../math/engines/index.ts';
+import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
-import { numerics } from '../worker/numerics.ts';
 import { type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
 import { resultsFolder } from './table.ts';
 
@@ -173,7 +172,7 @@ async function scenarioNames(folder: string, warn: (message: string) => void): P
   const frozen = await readFrozen(folder);
   if (!frozen) return new Map();
   const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`);
-  const now = numerics(makeEngine(sweep.engine).version);
+  const now = numericsOf([sweep.engine]);
   if (now.all !== frozen.numerics.all) {
     const changes = numericsDiff(frozen.numerics, now).map((change) => `  ${change}`);
     warn(`${folder}: its rows were computed by other code, so they may well differ\n${changes.slice(0, 10).join('\n')}`);

@@ -9,8 +9,7 @@ import { type Loaded, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
-import { makeEngine } from '../math/engines/index.ts';
-import { numerics } from '../worker/numerics.ts';
+import { numericsOf } from '../worker/engines.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
@@ -62,7 +61,7 @@ export async function compute(
 ): Promise<boolean | null> {
   const { sweep, text } = loaded;
   const trials = expand(sweep);
-  const code = numerics(makeEngine(sweep.engine).version);
+  const code = numericsOf([sweep.engine]);
   let say = (message: string): void => void process.stderr.write(`${message}\n`);
   const warn = (message: string): void => say(message);
 

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import { printGot, printProblem } from '../contract/problems.ts';
+import type { EngineName } from '../contract/spec.ts';
 import { expand, type PlannedTrial } from '../coordinator/expand.ts';
 import { readFrozen } from '../coordinator/freeze.ts';
 import { loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { WHERE_HELP } from '../coordinator/where.ts';
 import { choose, type Difference, explain, labelOf, readCandidates, type Why } from '../coordinator/why.ts';
-import { makeEngine } from '../math/engines/index.ts';
-import { numerics } from '../worker/numerics.ts';
+import { numericsOf } from '../worker/engines.ts';
 import { resultsFolder } from './table.ts';
 import { wrap } from './text.ts';
 
@@ -38,7 +38,7 @@ function asked({ sweep: given, overrides, results }: WhyArguments): {
   folder: string;
   trials: PlannedTrial[];
   digest: string;
-  engine: 'wasm' | 'reference';
+  engine: EngineName;
 } {
   const isFile = /\.ya?ml$/.test(given) || statSync(given, { throwIfNoEntry: false })?.isFile() === true;
   if (!isFile && overrides.length > 0) {
@@ -65,7 +65,7 @@ async function why(args: WhyArguments): Promise<void> {
   }
   const found = explain(chosen, candidates, bases, folder);
   const frozen = await readFrozen(folder);
-  const code = frozen && (frozen.numerics.all === numerics(makeEngine(engine).version).all ? 'same' : 'other');
+  const code = frozen && (frozen.numerics.all === numericsOf([engine]).all ? 'same' : 'other');
   const plan = frozen && (frozen.plan.digest === digest ? 'same' : 'other');
   if (args.json) {
     const json: WhyJson = { version: 1, ...found, folder, plan: plan ?? 'none', code: code ?? 'none' };

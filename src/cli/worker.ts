@@ -6,12 +6,11 @@ import { NatsLink } from '../bus/nats/link.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { limitsSchema } from '../contract/limits.ts';
-import type { EngineName } from '../contract/spec.ts';
-import { makeEngine } from '../math/engines/index.ts';
+import { ENGINE_NAMES, type EngineName } from '../contract/spec.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
+import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
-import { numerics } from '../worker/numerics.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { capability } from './crew.ts';
 import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
@@ -39,7 +38,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   if (label !== undefined && !/^[\w.-]{1,40}$/.test(label))
     throw new ConfigError(`--label: expected at most 40 letters, digits, dots, - or _, got ${label}`);
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
-  const code = numerics(makeEngine(engine).version);
+  const code = numericsOf([engine]);
   const cap = capability(code.all);
   const broker = brokerOf(args, 'worker', warn);
   const id = workerId(broker.credentials?.name);
@@ -117,7 +116,7 @@ export const workerCommand = (injected: Injected = {}): CommandModule<object, Wo
       .options(brokerOptions)
       .option('slots', { ...threadsOption, describe: 'jobs at the same time' })
       .option('label', { type: 'string', requiresArg: true, describe: 'a name for people, in spc status and for spc workers drain' })
-      .option('engine', { choices: ['wasm', 'reference'] as const, default: 'wasm' as const, describe: 'a sweep names its engine' })
+      .option('engine', { choices: ENGINE_NAMES, default: 'wasm' as const, describe: 'a sweep names its engine' })
       .option('until-idle', { type: 'number', requiresArg: true, describe: 'leave after so many seconds without a job' })
       .option('grace', {
         type: 'string',

@@ -4,7 +4,7 @@ import { EVALUATION_EPISODES, evaluateSchema } from './evaluate.ts';
 import { canonicalJson, type Json } from './ids.ts';
 import type { Job, JobResult } from './job.ts';
 import { ppoSchema, resolvePpo } from './ppo.ts';
-import { ACCEPTANCE_RULES, baseId, compileRules, trialId } from './spec.ts';
+import { ACCEPTANCE_RULES, baseId, compileRules, ENGINE_NAMES, trialId } from './spec.ts';
 
 /**
  * What arrives from another process is judged before anything is done with it: closed shapes, nothing deep, and ids that are the digest
@@ -39,7 +39,7 @@ const baseSpec = z.strictObject({
   options,
   ppo: z.unknown().refine(isResolved, 'must be resolved options of PPO'),
   seed,
-  engine: z.enum(['wasm', 'reference']),
+  engine: z.enum(ENGINE_NAMES),
 });
 
 const trialSpec = z

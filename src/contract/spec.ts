@@ -7,7 +7,9 @@ import { halfSpaceOf, type Interval, type Rule } from './scenarios.ts';
 export const ACCEPTANCE_RULES = ['refuse', 'report'] as const;
 export type AcceptanceRule = (typeof ACCEPTANCE_RULES)[number];
 
-export type EngineName = 'wasm' | 'reference';
+/** Who computes. `tfjs` is TensorFlow through its native binding, `tfjs-cpu` the same code on TensorFlow.js's plain JavaScript. */
+export const ENGINE_NAMES = ['wasm', 'reference', 'tfjs', 'tfjs-cpu'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /**
  * A base to train. Resolved: defaults filled in, the scenario's name replaced by what it stands for.

@@ -9,7 +9,7 @@ import type { PpoOptions } from './ppo.ts';
 import { type Judged, judge, nearest, type Problem, printGot, valueAt } from './problems.ts';
 import { judgeScenario, SCENARIO_NAMES, type Scenario, scenarioSchema } from './scenarios.ts';
 import { range, seedCount, seedsSchema } from './seeds.ts';
-import { ACCEPTANCE_RULES, type AcceptanceRule, type EngineName } from './spec.ts';
+import { ACCEPTANCE_RULES, type AcceptanceRule, ENGINE_NAMES, type EngineName } from './spec.ts';
 import { STRATEGIES } from './strategies.ts';
 
 export const MAX_ARMS = 10_000;
@@ -69,7 +69,7 @@ const sweepSchema = z.strictObject({
     .default('refuse')
     .describe('a base that misses the acceptance rules fails, or is run all the same and footnoted'),
   limits: limitsSchema.prefault({}).describe('what one job may use; they change no number, and are no part of a trial'),
-  engine: z.enum(['wasm', 'reference']).default('wasm'),
+  engine: z.enum(ENGINE_NAMES).default('wasm'),
 });
 
 /** What is judged in one go: scenarios come first, each by the rules of its environment. */

@@ -1,8 +1,10 @@
 /**
  * What computes. One interface over all engines: `reference` (plain TypeScript, float64, the living definition),
- * `wasm` (AssemblyScript SIMD128, float32, what runs by default) and later `tfjs`.
+ * `wasm` (AssemblyScript SIMD128, float32, what runs by default), and TensorFlow.js in ../worker/tfjs.
  * Everything above (losses, PPO, strategies) reads a head, writes cotangents, and works on every engine.
  */
+
+import type { EngineName } from '../contract/spec.ts';
 
 /** `reference` computes in float64, the others in float32. */
 export type Floats = Float32Array | Float64Array;
@@ -70,7 +72,7 @@ export interface GaeInput {
 }
 
 export interface Engine {
-  readonly name: 'wasm' | 'reference';
+  readonly name: EngineName;
   /** Distinguishes builds that give other bits; part of every provenance record. */
   readonly version: string;
   network(shape: Shape, maxRows: number): Network;

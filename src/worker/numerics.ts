@@ -9,11 +9,15 @@ const BASE = ['math', 'envs', 'ppo', 'worker/jobs.js'];
 const TRIAL = ['correction', 'audit'];
 
 /**
- * Digests of the compiled files (without comments: the compiler strips them) and of the engine's version.
- * `root` is the folder of the compiled project. Throws where there is none: sources are not what runs.
+ * Digests of the compiled files (without comments: the compiler strips them) and of the engine's version; `more` names what
+ * its engine adds to what trains. `root` is the folder of the compiled project. Throws where there is none: sources are not what runs.
  */
-export function numerics(engineVersion: string, root = fileURLToPath(new URL('../', import.meta.url))): Numerics {
-  const base = digests(root, BASE);
+export function numerics(
+  engineVersion: string,
+  more: readonly string[] = [],
+  root = fileURLToPath(new URL('../', import.meta.url)),
+): Numerics {
+  const base = digests(root, [...BASE, ...more]);
   const trial = digests(root, TRIAL);
   if (Object.keys(base).length === 0)
     throw new Error(`numerics: expected the compiled project, found nothing of it beside this module; build first`);

@@ -110,7 +110,7 @@ describe('parseSweep', () => {
       'seeds: expected an integer in [1, 1000000] or { from, count } or a list, not empty, of integers >= 0, got 1000001',
     ],
     [{ correctionSeeds: [0, 1] }, 'correctionSeeds: expected an integer in [1, 1000000], got [0, 1]'],
-    [{ engine: 'wasn' }, 'engine: expected wasm or reference, got "wasn"; did you mean wasm?'],
+    [{ engine: 'wasn' }, 'engine: expected one of wasm, reference, tfjs, tfjs-cpu, got "wasn"; did you mean wasm?'],
     [{ stratgy: ['tsf'] }, 'stratgy: expected a known key, got stratgy; did you mean axes.strategy?'],
     [{ numEnvs: 8 }, 'numEnvs: expected a known key, got numEnvs; did you mean ppo.numEnvs?'],
     [{ ppo: { steps: 8 } }, 'ppo.steps: expected a known key, got steps; did you mean correct.steps?'],

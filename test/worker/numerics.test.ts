@@ -18,8 +18,8 @@ describe('numerics(engineVersion)', () => {
   });
 
   it('is the same for the same files, wherever they lie', () => {
-    const before = numerics('v1', root);
-    expect(numerics('v1', root)).toEqual(before);
+    const before = numerics('v1', [], root);
+    expect(numerics('v1', [], root)).toEqual(before);
     expect(Object.keys(before.files)).toEqual([
       'envs/c.js',
       'math/a.js',
@@ -31,31 +31,31 @@ describe('numerics(engineVersion)', () => {
   });
 
   it('does not depend on code that computes nothing', () => {
-    const before = numerics('v1', root);
+    const before = numerics('v1', [], root);
     write('cli/f.js', 'other');
-    expect(numerics('v1', root)).toEqual(before);
+    expect(numerics('v1', [], root)).toEqual(before);
   });
 
   it('keeps the digest of bases when only what corrects changed, and says what changed', () => {
-    const before = numerics('v1', root);
+    const before = numerics('v1', [], root);
     write('correction/e.js', 'other');
     write('audit/g.js', 'new');
-    const after = numerics('v1', root);
+    const after = numerics('v1', [], root);
     expect(after.base).toBe(before.base);
     expect(after.trial).not.toBe(before.trial);
     expect(numericsDiff(before, after)).toEqual(['added: audit/g.js', 'changed: correction/e.js']);
   });
 
   it('changes all when what trains changed, or the engine', () => {
-    const before = numerics('v1', root);
-    const engine = numerics('v2', root);
+    const before = numerics('v1', [], root);
+    const engine = numerics('v2', [], root);
     expect([engine.base === before.base, engine.trial === before.trial]).toEqual([false, false]);
     expect(numericsDiff(before, engine)).toEqual(['engine: v1 -> v2']);
     write('math/engines/b.js', 'other');
-    expect(numerics('v1', root).base).not.toBe(before.base);
+    expect(numerics('v1', [], root).base).not.toBe(before.base);
   });
 
   it('refuses to speak of sources', () => {
-    expect(() => numerics('v1', mkdtempSync(join(tmpdir(), 'spc-')))).toThrow(/expected the compiled project.*build first/);
+    expect(() => numerics('v1', [], mkdtempSync(join(tmpdir(), 'spc-')))).toThrow(/expected the compiled project.*build first/);
   });
 });

@@ -1,4 +1,4 @@
-import { makeEngine } from '../../math/engines/index.ts';
+import { makeEngine } from '../engines.ts';
 import { runTrial, trainBase } from '../jobs.ts';
 import { makeThread } from './perform.ts';
 
