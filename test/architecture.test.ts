@@ -29,6 +29,7 @@ const HOME: Readonly<Record<string, string>> = {
   yaml: 'coordinator/load.ts',
   piscina: 'worker/executor/',
   '@tensorflow/tfjs-node': 'worker/tfjs/',
+  '@tensorflow/tfjs': 'worker/tfjs/',
   '@nats-io/transport-node': 'bus/',
   '@nats-io/jetstream': 'bus/',
   '@nats-io/kv': 'bus/',

@@ -7,8 +7,8 @@ import type { ForgetSet } from '../../src/correction/identify/rules.ts';
 import { invert } from '../../src/correction/inversion.ts';
 import { outputs, toxicProbabilities } from '../../src/correction/states.ts';
 import type { BoundsInput } from '../../src/correction/strategy.ts';
-import { makeEngine } from '../../src/math/engines/index.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
+import { ENGINES } from '../math/engines.ts';
 import { networkOf, optionsOf, outsideStates, rowKey, TOY, TOY_SHAPE, untrained, violatingPairs } from './probe.ts';
 
 const FORGET = violatingPairs(TOY, 40);
@@ -52,7 +52,7 @@ describe('uniform(constraint, rng, count)', () => {
   });
 });
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('makeBatch(…) on $name', (engine) => {
+describe.each(ENGINES)('makeBatch(…) on $name', (engine) => {
   const teacher = networkOf(engine, untrained(TOY_SHAPE));
   const network = networkOf(engine, untrained(TOY_SHAPE, 2));
   const batchOf = (recorded: Recorded | null, given: Record<string, Json>, constraint: Constraint = TOY) =>

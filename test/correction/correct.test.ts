@@ -11,6 +11,7 @@ import type { Engine, Floats, Network } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { linears } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
+import { ENGINES } from '../math/engines.ts';
 import { distance } from '../math/harness.ts';
 import { ANGLE, CARTPOLE, networkOf, optionsOf, outsideStates, regionStates, untrained, violatingPairs } from './probe.ts';
 
@@ -57,7 +58,7 @@ const [value, policy] = [true, false].map((of) =>
   ),
 ) as [number[], number[]];
 
-describe.each([makeEngine('reference'), wasm])('a correction on $name', (engine) => {
+describe.each(ENGINES)('a correction on $name', (engine) => {
   const base = networkOf(engine, BASE).get();
   const weightings = ['fixed', 'prob', 'primal-dual', 'proj'];
   const protections = ['none', 'hard', 'ratio', 'soft', 'ewc'];

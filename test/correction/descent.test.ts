@@ -4,7 +4,7 @@ import { DivergedError } from '../../src/contract/errors.ts';
 import { makeDescent, project } from '../../src/correction/descent.ts';
 import type { Protection } from '../../src/correction/protect/index.ts';
 import type { Network } from '../../src/math/engine.ts';
-import { makeEngine } from '../../src/math/engines/index.ts';
+import { ENGINES } from '../math/engines.ts';
 import { distance, noise, randomCotangents, vectorOf } from '../math/harness.ts';
 import { networkOf, regionStates, TOY, TOY_SHAPE, untrained } from './probe.ts';
 
@@ -13,7 +13,7 @@ const K = 4;
 const OPTIONS = { steps: K, learningRate: 0.125, annealLr: false, adamEps: 1e-12, maxGradNorm: 1e6 };
 const obs = regionStates(TOY, ROWS).obs;
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('descent on $name', (engine) => {
+describe.each(ENGINES)('descent on $name', (engine) => {
   const tolerance = engine.name === 'reference' ? 1e-9 : 1e-5;
   const network = (): Network => networkOf(engine, untrained(TOY_SHAPE), ROWS);
   const open = (n: Network): Protection => ({ free: n.vector(n.size).fill(1), damp: null, pull: null });

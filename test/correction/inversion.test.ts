@@ -6,6 +6,7 @@ import { toxicProbability } from '../../src/math/categorical.ts';
 import type { Network } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
+import { ENGINES } from '../math/engines.ts';
 import { ANGLE, CARTPOLE, networkOf, TOY, TOY_SHAPE, untrained } from './probe.ts';
 
 const ROWS = 24;
@@ -78,7 +79,7 @@ const pairwise = (states: Float32Array, { obsDim, widths }: Constraint): number 
   return sum / ((rows * (rows - 1)) / 2);
 };
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('invert(…) on $name', (engine) => {
+describe.each(ENGINES)('invert(…) on $name', (engine) => {
   const toy = networkOf(engine, untrained(TOY_SHAPE));
   const cartpole = networkOf(engine, untrained(CARTPOLE));
 

@@ -13,9 +13,9 @@ import { clearCotangents, klToBase, type Rows, valueToBase } from '../../src/cor
 import { makeDistribution, type Outputs } from '../../src/math/distribution.ts';
 import type { Engine } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
+import { ENGINES, exactOf } from '../math/engines.ts';
 import { type Case, distance, flatten, loadCases } from '../math/golden.ts';
 
-const TOLERANCE = { reference: 1e-11, wasm: 2e-5 } as const;
 const KNOBS = { entropy: 0, npoBeta: 0.1, marginEpsilon: 0.01 };
 const recordings = loadCases();
 
@@ -89,21 +89,21 @@ function forwarded(engine: Engine, c: Case, before: number) {
   return { network, rows };
 }
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('a correction loss on $name', (engine) => {
+describe.each(ENGINES)('a correction loss on $name', (engine) => {
   it.each(LOSSES)('%s has the value and the gradient of float64 autograd, also behind other rows', (_name, loss, expectation, kind) => {
     const cases = recordings.filter(({ shape }) => kind === 'both' || shape.gaussian === (kind === 'gaussian'));
     expect(cases).toHaveLength({ both: 4, discrete: 3, gaussian: 1 }[kind]);
     for (const c of cases) {
       const { network, rows } = forwarded(engine, c, 2);
       const expected = expectation(c);
-      expect(Math.abs(loss(rows, c) - expected.loss)).toBeLessThan(TOLERANCE[engine.name] * Math.max(1, Math.abs(expected.loss)));
+      expect(Math.abs(loss(rows, c) - expected.loss)).toBeLessThan(exactOf(engine) * Math.max(1, Math.abs(expected.loss)));
       const gradient = network.backward(rows.from + rows.count, { weights: true }).weights;
       expect(
         distance(
           gradient,
           flatten(c.shape, ({ name }) => expected.grad(name)),
         ),
-      ).toBeLessThan(TOLERANCE[engine.name]);
+      ).toBeLessThan(exactOf(engine));
     }
   });
 
@@ -121,7 +121,7 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('a correction loss 
         triple,
         single.map((g) => 3 * g),
       ),
-    ).toBeLessThan(TOLERANCE[engine.name]);
+    ).toBeLessThan(exactOf(engine));
   });
 });
 

@@ -3,13 +3,13 @@ import { RefusedError } from '../../src/contract/errors.ts';
 import { makeSelection } from '../../src/correction/selection.ts';
 import { outputs, type States } from '../../src/correction/states.ts';
 import type { Network } from '../../src/math/engine.ts';
-import { makeEngine } from '../../src/math/engines/index.ts';
+import { ENGINES } from '../math/engines.ts';
 import { networkOf, outsideStates, regionStates, TOY, TOY_SHAPE, untrained } from './probe.ts';
 
 const VALIDATION = { region: regionStates(TOY, 20), outside: outsideStates(TOY, 20) };
 const NOTHING: States = { obs: new Float32Array(0), count: 0 };
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('makeSelection(…) on $name', (engine) => {
+describe.each(ENGINES)('makeSelection(…) on $name', (engine) => {
   const base = networkOf(engine, untrained(TOY_SHAPE));
   const probabilities = (network: Network, states: States): number[][] => {
     const { logits } = outputs(network, states);

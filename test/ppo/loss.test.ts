@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { makeDistribution } from '../../src/math/distribution.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { type LossStats, ppoLoss } from '../../src/ppo/loss.ts';
+import { ENGINES, exactOf } from '../math/engines.ts';
 import { distance, flatten, loadCases } from '../math/golden.ts';
 
-const TOLERANCE = { reference: 1e-11, wasm: 2e-5 } as const;
 const cases = loadCases();
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('ppoLoss(…) on $name', (engine) => {
+describe.each(ENGINES)('ppoLoss(…) on $name', (engine) => {
   it.each([
     ['ppo', false],
     ['ppoValueClip', true],
@@ -32,14 +32,14 @@ describe.each([makeEngine('reference'), makeEngine('wasm')])('ppoLoss(…) on $n
       const options = { clipCoef: 0.2, clipVloss, entCoef: 0.01, vfCoef: 1, normAdv: true };
       ppoLoss(head, batch, rows, makeDistribution(c.shape), options, new Float64Array(n), stats);
       const expected = c.losses[name]!;
-      expect(Math.abs(stats.loss - expected.loss) / Math.abs(expected.loss)).toBeLessThan(TOLERANCE[engine.name]);
+      expect(Math.abs(stats.loss - expected.loss) / Math.abs(expected.loss)).toBeLessThan(exactOf(engine));
       const gradient = network.backward(n, { weights: true }).weights;
       expect(
         distance(
           gradient,
           flatten(c.shape, ({ name: p }) => expected.grad[p]!),
         ),
-      ).toBeLessThan(TOLERANCE[engine.name]);
+      ).toBeLessThan(exactOf(engine));
     }
   });
 });

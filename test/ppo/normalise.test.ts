@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { makeEngine } from '../../src/math/engines/index.ts';
 import { affine } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 import { initialParams } from '../../src/ppo/init.ts';
 import { makeObservationNorm, makeRewardNorm } from '../../src/ppo/normalise.ts';
+import { ENGINES } from '../math/engines.ts';
 import { probeWorld } from './probeworld.ts';
 
 const shape = { obsDim: 3, hidden: [8], actions: 2, gaussian: false, separate: false, normalised: true } as const;
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('makeObservationNorm(network) on $name', (engine) => {
+describe.each(ENGINES)('makeObservationNorm(network) on $name', (engine) => {
   it('has the mean and the std of all observations so far, whatever the batches, and moves no other parameter', () => {
     const network = engine.network(shape, 16);
     network.set(initialParams(shape, { orthogonalInit: true }, new Stream(1, 1)));

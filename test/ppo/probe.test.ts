@@ -6,6 +6,7 @@ import { makeEngine } from '../../src/math/engines/index.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
 import { initialParams } from '../../src/ppo/init.ts';
 import { rowsNeeded, train } from '../../src/ppo/train.ts';
+import { ENGINES } from '../math/engines.ts';
 import { type Probe, probeWorld } from './probeworld.ts';
 
 const GAMMA = 0.5; // far from 1, so that a wrong discount shows
@@ -53,7 +54,7 @@ function probability(network: Network, obs: number): number {
   return 1 / (1 + exp(logits[0]! - logits[1]!));
 }
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('probe worlds on $name', (engine) => {
+describe.each(ENGINES)('probe worlds on $name', (engine) => {
   it('train(reward is always 1, one step) learns V = 1          suspect: value loss, optimiser', () => {
     const network = trainOn({ length: 1, start: () => 0, reward: () => 1 }, engine);
     expect(value(network, 0)).toBeCloseTo(1, 1);

@@ -13,6 +13,8 @@ const load = async <T>(path: string): Promise<T> => (await import(new URL(path, 
 
 export const { ExecutorPool } = await load<typeof import('../../src/worker/executor/pool.ts')>('worker/executor/pool.js');
 
+export const { numericsOf } = await load<typeof import('../../src/worker/engines.ts')>('worker/engines.js');
+
 export const fakeThread = new URL('./fake/thread.mjs', import.meta.url).href;
 export const brokenThread = new URL('./fake/broken.mjs', import.meta.url).href;
 export const sleepyThread = new URL('./fake/sleepy.mjs', import.meta.url).href;

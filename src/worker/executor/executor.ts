@@ -4,11 +4,14 @@
  * Argument 1 is an `ExecutorArguments` as JSON.
  */
 import { Piscina } from 'piscina';
+import type { EngineName } from '../../contract/spec.ts';
 import { MB } from './memory.ts';
 import { type Answer, cells, type Order, type Report, type SelfTest, type Work } from './protocol.ts';
 
 export interface ExecutorArguments {
   readonly slots: number;
+  /** What the threads are tested with before the first job. */
+  readonly engines: readonly EngineName[];
   /** Heap of a thread: the largest limit that a job here can have. */
   readonly heapMb: number;
   readonly threadModule: string;
@@ -27,7 +30,7 @@ const FRESH_LOOKS_ALONE = 1;
 /** So many looks after a thread was ended its memory must be gone; a large copy cannot be interrupted, so that takes a while. */
 const SETTLING_LOOKS = 60;
 
-const { slots, heapMb, threadModule, startMs } = JSON.parse(process.argv[2] ?? '{}') as ExecutorArguments;
+const { slots, engines, heapMb, threadModule, startMs } = JSON.parse(process.argv[2] ?? '{}') as ExecutorArguments;
 
 // Ctrl-C reaches the whole process group; what it means is the agent's to say.
 process.on('SIGINT', () => {});
@@ -153,7 +156,7 @@ function guard(atRestMb: number): void {
 
 const deadline = setTimeout(() => void broken(`no answer to the self-test within ${startMs} ms`), startMs);
 try {
-  await Promise.all(Array.from({ length: slots }, () => pool.run({ selfTest: true })));
+  await Promise.all(Array.from({ length: slots }, () => pool.run({ selfTest: engines })));
 } catch (error) {
   await broken(`self-test: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 }

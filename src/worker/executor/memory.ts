@@ -71,13 +71,18 @@ export function watchMemory(memoryMb: number, shared: Int32Array, measure: () =>
   };
 }
 
-/** V8's words for `new ArrayBuffer`, a typed array of hundreds of millions of numbers, and `new WebAssembly.Memory` or its `grow`. */
-const REFUSED = /^(Array buffer allocation failed|Invalid typed array length: \d{9,}|WebAssembly\.Memory\b.*)$/;
+/**
+ * V8's words for `new ArrayBuffer`, a typed array of hundreds of millions of numbers, and `new WebAssembly.Memory` or its `grow`;
+ * TensorFlow's for a tensor.
+ */
+const REFUSED = /^(Array buffer allocation failed|Invalid typed array length: \d{9,}|WebAssembly\.Memory\b.*|Invalid TF_Status: 8\b.*)$/s;
 const PAGES_PER_MB = 16;
 
 /** Null for an error of another kind. WASM counts in pages; nobody else does. */
 function refusal(error: unknown): string | null {
   if (!(error instanceof Error) || !REFUSED.test(error.message)) return null;
   const [, pages] = error.message.match(/value (\d+) is above the upper bound/) ?? [];
-  return pages === undefined ? error.message : `refused: ${Math.ceil(Number(pages) / PAGES_PER_MB)} MB of wasm memory at once`;
+  if (pages !== undefined) return `refused: ${Math.ceil(Number(pages) / PAGES_PER_MB)} MB of wasm memory at once`;
+  const [tensor] = error.message.match(/allocating tensor with shape\[[\d,]+\]/) ?? [];
+  return tensor === undefined ? error.message : `refused: ${tensor}`;
 }

@@ -32,7 +32,7 @@ export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | stri
     return engine;
   };
   return (task) => {
-    if ('selfTest' in task) return engineOf('wasm').version;
+    if ('selfTest' in task) return task.selfTest.map((name) => engineOf(name).version).join();
     const shared = new Int32Array(task.cells);
     Atomics.store(shared, cells.started, 1);
     const memory = watchMemory(task.memoryMb, shared);

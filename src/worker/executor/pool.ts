@@ -4,12 +4,17 @@ import { AbortedError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { failureRow, type Job, type Limits, unlimited } from '../../contract/job.ts';
 import type { Failure } from '../../contract/rows.ts';
+import type { EngineName } from '../../contract/spec.ts';
+import { findBinding } from '../tfjs/find.ts';
+import { TENSORFLOW_ENVIRONMENT } from '../tfjs/load.ts';
 import type { ExecutorArguments } from './executor.ts';
 import { memoryMessage } from './memory.ts';
 import type { Answer, Finished, Order, Report } from './protocol.ts';
 
 export interface PoolOptions {
   readonly slots: number;
+  /** Who is going to compute: loaded before the first job, so that what is missing is an error and no row. */
+  readonly engines?: readonly EngineName[];
   /** What a job may hold that has no limit of its own: heap, array buffers and WASM memory. */
   readonly memoryMb?: number;
   /** What a job gets here at most, whatever it asks for. */
@@ -96,14 +101,21 @@ export class ExecutorPool {
   readonly #waiting: Task[] = [];
   readonly #running = new Map<number, Task>();
 
+  /** Throws HostError where an engine is not fit for so many threads. */
   constructor(options: PoolOptions) {
-    this.slots = options.slots;
+    const { slots, engines = ['wasm'] } = options;
+    if (engines.includes('tfjs') && slots > 1 && !findBinding().locked)
+      throw new HostError(
+        `engine tfjs: expected a binding with a lock for ${slots} threads, found the published one, which may crash when two start at once; npm run tfjs:native compiles it with one, or run one thread`,
+      );
+    this.slots = slots;
     this.#warn = options.warn ?? (() => {});
     this.#memoryMb = options.memoryMb ?? 700;
     this.#most = options.most ?? unlimited;
     this.#stallMs = options.stallMs ?? STALL_MS;
     this.#arguments = {
-      slots: options.slots,
+      slots,
+      engines,
       threadModule: options.threadModule ?? new URL('./thread.js', import.meta.url).href,
       startMs: options.startMs ?? 60_000,
     };
@@ -183,7 +195,7 @@ export class ExecutorPool {
     const child = fork(fileURLToPath(new URL('./executor.js', import.meta.url)), [JSON.stringify(its)], {
       serialization: 'advanced',
       execArgv: ['--expose-gc'], // and no NODE_OPTIONS: a heap size given there would override the threads' own
-      env: { ...(PATH && { PATH }), ...(SystemRoot && { SystemRoot }), ...(TMPDIR && { TMPDIR }) },
+      env: { ...(PATH && { PATH }), ...(SystemRoot && { SystemRoot }), ...(TMPDIR && { TMPDIR }), ...TENSORFLOW_ENVIRONMENT },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child = child;

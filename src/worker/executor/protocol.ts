@@ -1,4 +1,5 @@
 import type { FileKind, Job, Row } from '../../contract/job.ts';
+import type { EngineName } from '../../contract/spec.ts';
 
 /** What a thread is given: pure data. `policy` is the file of a trial's base. */
 export interface Work {
@@ -10,9 +11,9 @@ export interface Work {
   readonly cells: SharedArrayBuffer;
 }
 
-/** Asks a thread whether it can compute at all. */
+/** Asks a thread whether it can compute at all: with these engines, loaded now and not in the first job. */
 export interface SelfTest {
-  readonly selfTest: true;
+  readonly selfTest: readonly EngineName[];
 }
 
 /** Indices into `Work.cells`: the executor writes `abort`, the thread all others. `heldMb` is its last measurement of itself, `samples` their number. */

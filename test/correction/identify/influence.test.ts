@@ -5,7 +5,7 @@ import { areaUnderRoc, chooseForgetSet, influence, judgeInfluence } from '../../
 import type { ForgetSet, Identified } from '../../../src/correction/identify/rules.ts';
 import { logSoftmax } from '../../../src/math/categorical.ts';
 import type { Network } from '../../../src/math/engine.ts';
-import { makeEngine } from '../../../src/math/engines/index.ts';
+import { ENGINES } from '../../math/engines.ts';
 import { distance } from '../../math/harness.ts';
 import { networkOf, outsideStates, TOY, TOY_SHAPE, untrained, violatingPairs } from '../probe.ts';
 
@@ -44,7 +44,7 @@ function plainly(network: Network, { obs, action, count }: ForgetSet): { printed
   return { printed, unsaturated };
 }
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('influence on $name', (engine) => {
+describe.each(ENGINES)('influence on $name', (engine) => {
   const network = networkOf(engine, untrained(TOY_SHAPE), 16); // 30 pairs in two parts
   const scores = influence(network, FORGET);
 

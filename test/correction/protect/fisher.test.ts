@@ -3,9 +3,9 @@ import { drawn, fisherOf } from '../../../src/correction/protect/fisher.ts';
 import { logSoftmax } from '../../../src/math/categorical.ts';
 import type { Actions } from '../../../src/math/distribution.ts';
 import type { Head } from '../../../src/math/engine.ts';
-import { makeEngine } from '../../../src/math/engines/index.ts';
 import { linears } from '../../../src/math/layout.ts';
 import { Stream } from '../../../src/math/rng/threefry.ts';
+import { ENGINES } from '../../math/engines.ts';
 import { distance } from '../../math/harness.ts';
 import { networkOf, outsideStates, TOY, TOY_SHAPE, untrained } from '../probe.ts';
 
@@ -15,7 +15,7 @@ const chosen = (out: Actions, state: number): void => {
   out[0] = action(state);
 };
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('fisherOf(…) on $name', (engine) => {
+describe.each(ENGINES)('fisherOf(…) on $name', (engine) => {
   it.each([false, true])('is the mean of squared gradients of log π(a|s), state by state (separate networks: %s)', (separate) => {
     const policy = untrained({ ...TOY_SHAPE, separate });
     const network = networkOf(engine, policy, 16); // 37 states in three parts

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Information, makeProtection } from '../../../src/correction/protect/index.ts';
 import type { Floats, Network } from '../../../src/math/engine.ts';
-import { makeEngine } from '../../../src/math/engines/index.ts';
 import { linears } from '../../../src/math/layout.ts';
+import { ENGINES } from '../../math/engines.ts';
 import { distance, noise, vectorOf } from '../../math/harness.ts';
 import { networkOf, TOY_SHAPE, untrained } from '../probe.ts';
 
@@ -21,7 +21,7 @@ const positive = (network: Network, seed = 5): Floats =>
     noise(seed)(network.size, 3).map((x) => x * x),
   );
 
-describe.each([makeEngine('reference'), makeEngine('wasm')])('makeProtection(…) on $name', (engine) => {
+describe.each(ENGINES)('makeProtection(…) on $name', (engine) => {
   const network = (separate = false): Network => networkOf(engine, untrained({ ...TOY_SHAPE, separate }), 4);
 
   it.each([false, true])(
