@@ -3,6 +3,7 @@
 import { cpus } from 'node:os';
 import { broker } from './broker.mjs';
 import { correction } from './correction.mjs';
+import { engines } from './engines.mjs';
 import { lunarlander } from './lunarlander.mjs';
 import { plan } from './plan.mjs';
 import { ppo } from './ppo.mjs';
@@ -10,7 +11,7 @@ import { runner } from './runner.mjs';
 import { table } from './table.mjs';
 import { worlds } from './worlds.mjs';
 
-const SECTIONS = { worlds, ppo, lunarlander, correction, runner, broker, plan, table };
+const SECTIONS = { worlds, ppo, engines, lunarlander, correction, runner, broker, plan, table };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));

@@ -233,8 +233,14 @@ class TensorFlowNetwork implements Network {
   }
 }
 
+/** Networks over a TensorFlow.js that is loaded; `use` makes its backend the one in use. */
+export const networksOver =
+  (tf: TensorFlow, use: () => void): Engine['network'] =>
+  (shape, maxRows) =>
+    new TensorFlowNetwork(tf, use, shape, maxRows);
+
 /** Loads TensorFlow. Throws HostError where it is not installed, or is not what its installation says. */
 export function makeTensorFlow(name: TensorFlowName): Engine {
   const { tf, use } = loadTensorFlow(name);
-  return { name, version: tensorFlowVersion(name), network: (shape, maxRows) => new TensorFlowNetwork(tf, use, shape, maxRows) };
+  return { name, version: tensorFlowVersion(name), network: networksOver(tf, use) };
 }
