@@ -196,6 +196,20 @@ function describeEngine(name: EngineName): void {
         }
       });
 
+      it('backward(…) of the first rows alone is that of a forward of them alone', () => {
+        const [all, few] = [31, 5];
+        const network = randomNetwork(engine, shape, all);
+        const gradients = (forwarded: number) => {
+          const head = network.forward(noise(3)(all * shape.obsDim), forwarded);
+          randomCotangents(head, shape, few);
+          const { weights, input } = network.backward(few, { weights: true, input: true });
+          const norms = network.vector(few);
+          network.sampleNorms(few, norms);
+          return [...weights, ...input.subarray(0, few * shape.obsDim), ...norms];
+        };
+        expect(distance(gradients(all), gradients(few))).toBeLessThan(tolerance.exact);
+      });
+
       it('backward(…) gives the slope that finite differences see', () => {
         const rows = 7;
         const network = randomNetwork(engine, shape, rows);
@@ -350,7 +364,8 @@ function describeEngine(name: EngineName): void {
         const state = freshState(network);
         state.m.set(noise(7)(network.size));
         state.v.set(noise(8)(network.size).map(Math.abs));
-        state.m[0] = 1e-30; // would be flushed if it were touched
+        state.m[0] = 1e-30; // would be flushed if they were touched
+        state.v[4] = 1e-40;
         const mask = Float64Array.from({ length: network.size }, (_, i) => i % 2);
         const gradient = noise(9)(network.size);
         gradient[2] = Number.NaN; // masked, so nobody's business

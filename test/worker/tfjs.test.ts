@@ -3,8 +3,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Job } from '../../src/contract/job.ts';
 import { unlimited } from '../../src/contract/job.ts';
 import { baseId } from '../../src/contract/spec.ts';
+import type { AdamState, Network, Shape } from '../../src/math/engine.ts';
+import { makeEngine } from '../../src/worker/engines.ts';
 import { watchMemory } from '../../src/worker/executor/memory.ts';
 import { cells } from '../../src/worker/executor/protocol.ts';
+import { loadTensorFlow } from '../../src/worker/tfjs/load.ts';
 import { ENGINES, installed } from '../math/engines.ts';
 import { ExecutorPool, numericsOf } from './compiled.ts';
 import { smallBase } from './specs.ts';
@@ -53,6 +56,42 @@ describe.each(names)('engine %s in an executor', (name) => {
   });
 });
 
+describe.each(names)('a network of %s', (name) => {
+  const shape: Shape = { obsDim: 4, hidden: [8], actions: 2, gaussian: false, separate: false };
+  const { tf } = loadTensorFlow(name);
+  const step = (network: Network, state: AdamState): void => {
+    const head = network.forward(new Float32Array(12).fill(0.5), 3);
+    head.dLogits.fill(0.1);
+    head.dValue.fill(0.2);
+    const { weights } = network.backward(3, { weights: true, input: true });
+    network.sampleNorms(3, network.vector(3));
+    network.fisher(3, network.vector(network.size));
+    network.adam(state, weights, { learningRate: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-5, scale: 1 });
+  };
+
+  it('holds as many tensors after a hundred steps as after one, and none when it is freed', () => {
+    const before = tf.memory().numTensors;
+    const network = makeEngine(name).network(shape, 3);
+    const state = { m: network.vector(network.size), v: network.vector(network.size), step: 0 };
+    step(network, state);
+    const after = tf.memory().numTensors;
+    for (let i = 0; i < 100; i++) step(network, state);
+    expect(tf.memory().numTensors).toBe(after);
+    network.free();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(() => network.forward(new Float32Array(4), 1)).toThrow('network: expected one in use, got one that was freed');
+  });
+
+  it('computes on its own backend, whichever was loaded last', () => {
+    const network = makeEngine(name).network(shape, 1);
+    for (const other of names) {
+      makeEngine(other);
+      network.forward(new Float32Array(4), 1);
+      expect(tf.getBackend()).toBe(name === 'tfjs' ? 'tensorflow' : 'cpu');
+    }
+  });
+});
+
 describe('numericsOf(engines)', () => {
   it('is of one engine what it always was, and of several whatever their order', () => {
     expect(numericsOf(['wasm', 'wasm']).engine).toMatch(/^[0-9a-f]{12}$/);
@@ -65,8 +104,7 @@ describe('numericsOf(engines)', () => {
 
 describe('a tensor that TensorFlow has no memory for', () => {
   const engine = installed('tfjs');
-  it.skipIf(typeof engine === 'string')('is explained as a limit, and TensorFlow goes on', async () => {
-    const { loadTensorFlow } = await import('../../src/worker/tfjs/load.ts');
+  it.skipIf(typeof engine === 'string')('is explained as a limit, and TensorFlow goes on', () => {
     const { tf } = loadTensorFlow('tfjs');
     const memory = watchMemory(700, new Int32Array(cells.length));
     const column = tf.zeros([1 << 20, 1]);

@@ -94,7 +94,7 @@ class TensorFlowNetwork implements Network {
     this.#compute((tf) => {
       this.#forgetLast();
       const x = tf.keep(tf.slice(this.#obs!.x, [0, 0], [rows, obsDim]));
-      const parts = [tf.tensor2d(dLogits.slice(0, rows * actions), [rows, actions]), tf.tensor2d(dValue.slice(0, rows), [rows, 1])];
+      const parts = [tf.tensor2d(dLogits.subarray(0, rows * actions), [rows, actions]), tf.tensor2d(dValue.subarray(0, rows), [rows, 1])];
       const dy = tf.keep(tf.concat(parts, 1));
       this.#last = { x, dy, rows };
       const weights = this.#uploaded();
@@ -204,12 +204,12 @@ class TensorFlowNetwork implements Network {
     });
   }
 
-  /** Copies, because TensorFlow takes them when it needs them, and by then they may have changed. */
+  /** Views: they are given up whenever a parameter changes. */
   #uploaded(): Tensor[] {
     const tf = this.#tf;
     this.#weights ??= this.#maps.flatMap(({ inputs, outputs, weights, bias }) => [
-      tf.keep(tf.tensor2d(this.#params.slice(weights, bias), [inputs, outputs])),
-      tf.keep(tf.tensor1d(this.#params.slice(bias, bias + outputs))),
+      tf.keep(tf.tensor2d(this.#params.subarray(weights, bias), [inputs, outputs])),
+      tf.keep(tf.tensor1d(this.#params.subarray(bias, bias + outputs))),
     ]);
     return this.#weights;
   }

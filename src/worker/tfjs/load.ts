@@ -30,6 +30,7 @@ export interface TensorFlow {
   getBackend(): string;
   setBackend(name: string): Promise<boolean>;
   enableProdMode(): void;
+  memory(): { readonly numTensors: number };
   backend(): { readonly binding?: { readonly TF_Version: string } };
 }
 
