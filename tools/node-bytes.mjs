@@ -1,5 +1,6 @@
 // Runs sweeps/bytes.yaml under several versions of Node, and compares rows and policies byte for byte.
-//   node tools/node-bytes.mjs [22 24 ...]     the current version and these majors; 22 and 24 unless told otherwise, 24 if 22 is the current one
+//   node tools/node-bytes.mjs [22 24 ...] [engine=tfjs ...]     the current version and these majors; 22 and 24 unless told otherwise,
+//   24 if 22 is the current one; overrides are those of `spc run`
 // The versions come from the `node` package of npm's registry, once, into node_modules/.cache/node. Exit codes: 0 the same bytes, 1 others, 2 could not check.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [SAME, OTHERS, UNCHECKED] = [0, 1, 2];
-const majors = process.argv.length > 2 ? process.argv.slice(2) : ['22', '24'];
+const overrides = process.argv.slice(2).filter((word) => word.includes('='));
+const named = process.argv.slice(2).filter((word) => !word.includes('='));
+const majors = named.length > 0 ? named : ['22', '24'];
 
 /** Nothing was compared: as loud as a difference, for silence would pass for sameness. */
 class Unchecked extends Error {}
@@ -58,7 +61,7 @@ function run(binary, results) {
   const spc = join(root, 'dist', 'cli', 'cli.js');
   if (!existsSync(spc)) unchecked('expected the compiled project in dist; npm run build');
   try {
-    execFileSync(binary, [spc, 'run', join(root, 'sweeps', 'bytes.yaml'), '--results', results, '--quiet'], {
+    execFileSync(binary, [spc, 'run', join(root, 'sweeps', 'bytes.yaml'), ...overrides, '--results', results, '--quiet'], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
   } catch (error) {
