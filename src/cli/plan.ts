@@ -82,7 +82,7 @@ export function printPlan({ plan, description, trials, of, cached, estimate }: O
   const grid = `${many(plan.arms.length, 'arm')} x ${many(plan.seeds.length, 'seed')}${repeats} = ${total}`;
   const left = `${many(plan.bases - cached.bases.size, 'base')} and ${many(plan.trials - cached.trials.size, 'trial')}`;
   return [
-    `${plan.name} (engine ${plan.engine})`,
+    `${plan.name} (${plan.engines.length > 1 ? 'engines' : 'engine'} ${plan.engines.join(', ')})`,
     ...(description.trim() === '' ? [] : wrap(description.trim())),
     '',
     ...wrap(plan.trials < of ? `chosen: ${total}, of ${many(of, 'trial')}` : grid),
@@ -107,7 +107,11 @@ function printEstimate({ classes, coreMs, wallMs, threads, from }: Estimate): st
   const strangers = classes.filter(({ records }) => records === 0);
   if (coreMs === null || wallMs === null) return ['time: unknown; no such job is recorded yet'];
   const records = classes.reduce((sum, one) => sum + one.records, 0);
-  const without = strangers.map(({ jobs, strategy }) => (strategy === null ? many(jobs, 'base') : `${many(jobs, 'trial')} of ${strategy}`));
+  const several = new Set(classes.map(({ engine }) => engine)).size > 1;
+  const without = strangers.map(({ jobs, strategy, engine }) => {
+    const what = strategy === null ? many(jobs, 'base') : `${many(jobs, 'trial')} of ${strategy}`;
+    return several ? `${what} by ${engine}` : what;
+  });
   return [
     `time: about ${duration(wallMs.median)}${interval(wallMs, duration)} on ${many(threads, 'thread')}`,
     `core-hours: about ${hours(coreMs.median)}${interval(coreMs, hours)}`,

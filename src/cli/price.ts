@@ -126,15 +126,15 @@ function framed(scenario: string, sweep: Sweep): Loaded {
   const found = new Map(
     resolveArms(sweep)
       .arms.filter((arm) => arm.scenario === scenario)
-      .map((arm) => [canonicalJson(arm.ppo), arm.ppo]),
+      .map(({ ppo, engine }) => [canonicalJson([ppo, engine]), { ppo, engine }]),
   );
-  const [ppo, ...others] = found.values();
-  if (!ppo) throw new ConfigError(`price: expected an arm of ${scenario} in the sweep, got none; name another with --sweep`);
+  const [way, ...others] = found.values();
+  if (!way) throw new ConfigError(`price: expected an arm of ${scenario} in the sweep, got none; name another with --sweep`);
   if (others.length > 0)
     throw new ConfigError(
-      `price: expected one way to train for ${scenario} in the sweep, got ${found.size}; choose one by overrides such as ppo.gamma=0.99`,
+      `price: expected one way to train for ${scenario} in the sweep, got ${found.size}; choose one by overrides such as ppo.gamma=0.99 or engine=wasm`,
     );
-  const { seeds, scenarios, limits, engine } = sweep;
+  const { seeds, scenarios, limits } = sweep;
   const own = Object.hasOwn(scenarios, scenario) ? { [scenario]: scenarios[scenario] } : {};
   const axes = { scenario: [scenario], strategy: ['none', 'shield', 'retrain'] };
   const written = {
@@ -142,9 +142,8 @@ function framed(scenario: string, sweep: Sweep): Loaded {
     name: `price-${scenario.replaceAll('/', '-')}`,
     seeds,
     axes,
-    ppo,
+    ...way,
     scenarios: own,
-    engine,
     acceptance: 'report',
   };
   const loaded = parseSweepText(JSON.stringify(written), 'price');

@@ -3,11 +3,12 @@ import { AbortedError } from '../contract/errors.ts';
 import { HostError } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type TrainedRow, unlimited } from '../contract/job.ts';
-import { numericsDiff } from '../contract/numerics.ts';
+import { type Numerics, numericsDiff } from '../contract/numerics.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
+import type { EngineName } from '../contract/spec.ts';
 import { DiskFiles } from '../coordinator/disk.ts';
 import { baseDivergence, type Divergence, trialDivergence } from '../coordinator/diverge.ts';
-import { expand } from '../coordinator/expand.ts';
+import { enginesOf, expand } from '../coordinator/expand.ts';
 import { readFrozen } from '../coordinator/freeze.ts';
 import { parseSweepText } from '../coordinator/load.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
@@ -82,6 +83,7 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     process.exitCode = EXIT.empty;
     return;
   }
+  numericsOf(enginesOf(chosen.map(({ row }) => row))); // throws where one of their engines is not installed
 
   const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
   const interrupt = onInterrupt({ drain: () => pool.stop(), leave: () => {} });
@@ -172,12 +174,24 @@ async function scenarioNames(folder: string, warn: (message: string) => void): P
   const frozen = await readFrozen(folder);
   if (!frozen) return new Map();
   const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`);
-  const now = numericsOf([sweep.engine]);
-  if (now.all !== frozen.numerics.all) {
-    const changes = numericsDiff(frozen.numerics, now).map((change) => `  ${change}`);
-    warn(`${folder}: its rows were computed by other code, so they may well differ\n${changes.slice(0, 10).join('\n')}`);
+  const trials = expand(sweep);
+  warnOfCode(folder, frozen.numerics, enginesOf(trials), warn);
+  return new Map(trials.map(({ id, scenario }) => [id, scenario]));
+}
+
+/** Some rows can be compared although an engine of the others is not here. */
+function warnOfCode(folder: string, before: Numerics, engines: readonly EngineName[], warn: (message: string) => void): void {
+  let now: Numerics;
+  try {
+    now = numericsOf(engines);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    warn(`${folder}: whether its rows were computed by this code cannot be told (${error.message})`);
+    return;
   }
-  return new Map(expand(sweep).map(({ id, scenario }) => [id, scenario]));
+  if (now.all === before.all) return;
+  const changes = numericsDiff(before, now).map((change) => `  ${change}`);
+  warn(`${folder}: its rows were computed by other code, so they may well differ\n${changes.slice(0, 10).join('\n')}`);
 }
 
 async function storedBases(folder: string, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, BaseRow>> {

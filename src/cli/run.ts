@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
-import { expand } from '../coordinator/expand.ts';
+import { enginesOf, expand } from '../coordinator/expand.ts';
 import type { Frozen } from '../coordinator/freeze.ts';
 import { type Loaded, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
@@ -61,7 +61,7 @@ export async function compute(
 ): Promise<boolean | null> {
   const { sweep, text } = loaded;
   const trials = expand(sweep);
-  const code = numericsOf([sweep.engine]);
+  const code = numericsOf(enginesOf(trials)); // throws where one of them is not installed: before anything is written
   let say = (message: string): void => void process.stderr.write(`${message}\n`);
   const warn = (message: string): void => say(message);
 

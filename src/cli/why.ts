@@ -2,9 +2,9 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
+import { HostError } from '../contract/host.ts';
 import { printGot, printProblem } from '../contract/problems.ts';
-import type { EngineName } from '../contract/spec.ts';
-import { expand, type PlannedTrial } from '../coordinator/expand.ts';
+import { enginesOf, expand, type PlannedTrial } from '../coordinator/expand.ts';
 import { readFrozen } from '../coordinator/freeze.ts';
 import { loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
@@ -38,7 +38,6 @@ function asked({ sweep: given, overrides, results }: WhyArguments): {
   folder: string;
   trials: PlannedTrial[];
   digest: string;
-  engine: EngineName;
 } {
   const isFile = /\.ya?ml$/.test(given) || statSync(given, { throwIfNoEntry: false })?.isFile() === true;
   if (!isFile && overrides.length > 0) {
@@ -50,12 +49,22 @@ function asked({ sweep: given, overrides, results }: WhyArguments): {
   const folder = isFile ? null : resultsFolder(given, results);
   const { sweep } = loadSweep(folder === null ? given : join(folder, 'sweep.yaml'), overrides);
   const trials = expand(sweep);
-  return { folder: folder ?? join(results, sweep.name), trials, digest: planOf(sweep, trials).digest, engine: sweep.engine };
+  return { folder: folder ?? join(results, sweep.name), trials, digest: planOf(sweep, trials).digest };
+}
+
+/** The digest of the code that would run here; or why nothing would: an engine of the sweep is not installed. */
+function codeHere(trials: readonly PlannedTrial[]): { readonly all: string } | HostError {
+  try {
+    return numericsOf(enginesOf(trials));
+  } catch (error) {
+    if (error instanceof HostError) return error;
+    throw error;
+  }
 }
 
 /** Reads, never writes. */
 async function why(args: WhyArguments): Promise<void> {
-  const { folder, trials, digest, engine } = asked(args);
+  const { folder, trials, digest } = asked(args);
   const { candidates, bases } = await readCandidates(folder, trials);
   const chosen = choose(args.trial, candidates);
   if (typeof chosen === 'string') {
@@ -65,7 +74,8 @@ async function why(args: WhyArguments): Promise<void> {
   }
   const found = explain(chosen, candidates, bases, folder);
   const frozen = await readFrozen(folder);
-  const code = frozen && (frozen.numerics.all === numericsOf([engine]).all ? 'same' : 'other');
+  const here = codeHere(trials);
+  const code = frozen && (!(here instanceof HostError) && frozen.numerics.all === here.all ? 'same' : 'other');
   const plan = frozen && (frozen.plan.digest === digest ? 'same' : 'other');
   if (args.json) {
     const json: WhyJson = { version: 1, ...found, folder, plan: plan ?? 'none', code: code ?? 'none' };
@@ -74,7 +84,10 @@ async function why(args: WhyArguments): Promise<void> {
   }
   const notes = [
     ...(plan === 'other' ? [`the rows in ${folder} belong to another plan: run asks for --extend`] : []),
-    ...(code === 'other' ? [`the rows in ${folder} were computed by other code: run asks for --recompute`] : []),
+    ...(here instanceof HostError ? [`run would stop here: ${here.message}`] : []),
+    ...(code === 'other' && !(here instanceof HostError)
+      ? [`the rows in ${folder} were computed by other code: run asks for --recompute`]
+      : []),
   ];
   process.stdout.write(`${[labelOf(chosen), ...printWhy(found), ...notes.flatMap((note) => wrap(note))].join('\n')}\n`);
 }

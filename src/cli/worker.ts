@@ -6,6 +6,7 @@ import { NatsLink } from '../bus/nats/link.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { limitsSchema } from '../contract/limits.ts';
+import { suggest } from '../contract/problems.ts';
 import { ENGINE_NAMES, type EngineName } from '../contract/spec.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
@@ -18,7 +19,7 @@ import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
   readonly label: string | undefined;
-  readonly engine: EngineName;
+  readonly engine: readonly string[];
   readonly 'until-idle': number | undefined;
   readonly grace: string;
   readonly wall: string | undefined;
@@ -30,7 +31,7 @@ const MB = 1024 * 1024;
 
 /** Takes jobs from a broker until it is told to stop, or for as long as there are any. Exit codes: 0; 130 and 143 drained by a signal. */
 async function work(args: WorkerArguments, { threadModule }: Injected): Promise<void> {
-  const { label, engine, 'until-idle': untilIdle, grace } = args;
+  const { label, 'until-idle': untilIdle, grace } = args;
   const slots = threadCount(args.slots, '--slots');
   const memoryMb = args.memory ?? Math.floor((0.8 * totalmem()) / MB / slots);
   const most = { wallMs: limit('--wall', 'wall', args.wall), memoryMb: limit('--memory', 'memoryMb', memoryMb) };
@@ -38,7 +39,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   if (label !== undefined && !/^[\w.-]{1,40}$/.test(label))
     throw new ConfigError(`--label: expected at most 40 letters, digits, dots, - or _, got ${label}`);
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
-  const code = numericsOf([engine]);
+  const code = numericsOf(engines(args.engine));
   const cap = capability(code.all);
   const broker = brokerOf(args, 'worker', warn);
   const id = workerId(broker.credentials?.name);
@@ -100,6 +101,16 @@ function workerId(credentials = 'worker'): string {
   return credentials === 'worker' ? `${host}-${nonce}` : `${credentials}.${nonce}`;
 }
 
+/** Names by commas, each once. */
+function engines(given: readonly string[]): EngineName[] {
+  const names = given.flatMap((list) => list.split(',')).map((name) => name.trim());
+  const known = names.flatMap((name) => ENGINE_NAMES.find((one) => one === name) ?? []);
+  const strange = names.find((name) => !ENGINE_NAMES.some((one) => one === name));
+  if (strange === undefined && known.length > 0) return known;
+  const remedy = suggest(strange ?? '', ENGINE_NAMES, 'there are');
+  throw new ConfigError(`--engine: expected the engines of a sweep, got ${strange || 'nothing'}; ${remedy}`);
+}
+
 /** An option that is judged as the `limits` of a sweep are. */
 function limit(option: string, key: 'wall' | 'memoryMb', value: string | number | undefined): number | null {
   const { success, data, error } = limitsSchema.safeParse(value === undefined ? {} : { [key]: value });
@@ -116,7 +127,14 @@ export const workerCommand = (injected: Injected = {}): CommandModule<object, Wo
       .options(brokerOptions)
       .option('slots', { ...threadsOption, describe: 'jobs at the same time' })
       .option('label', { type: 'string', requiresArg: true, describe: 'a name for people, in spc status and for spc workers drain' })
-      .option('engine', { choices: ENGINE_NAMES, default: 'wasm' as const, describe: 'a sweep names its engine' })
+      .option('engine', {
+        type: 'string',
+        array: true,
+        default: ['wasm'],
+        defaultDescription: 'wasm',
+        requiresArg: true,
+        describe: 'serves sweeps with exactly these engines, by commas or given again: wasm,tfjs',
+      })
       .option('until-idle', { type: 'number', requiresArg: true, describe: 'leave after so many seconds without a job' })
       .option('grace', {
         type: 'string',

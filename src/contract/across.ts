@@ -31,10 +31,11 @@ function twice(list: unknown, path: Path): Problem[] {
   });
 }
 
-/** Every parameter has one home: a section, an axis or a zip. */
+/** Every parameter has one home: a section, an axis or a zip; so has the engine, at the top or there. */
 function twoHomes(data: unknown): Problem[] {
   const homes = new Map<string, string>();
   for (const section of SECTIONS) for (const key of keysAt(data, [section])) homes.set(`${section}.${key}`, `${section}.${key}`);
+  if (valueAt(data, ['engine']) !== undefined) homes.set('engine', 'engine at the top');
   const places: Path[] = [
     ...keysAt(data, ['axes']).map((name) => ['axes', name]),
     ...listAt(data, ['zip']).flatMap((_, i) => keysAt(data, ['zip', i]).map((name) => ['zip', i, name])),

@@ -59,7 +59,7 @@ export function mapFields<T extends z.ZodType>(fields: Fields, make: (field: z.Z
   return Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, make(field)]));
 }
 
-/** Section and key of a dotted name; null for `scenario`, `strategy` and what is no parameter. */
+/** Section and key of a dotted name; null for `scenario`, `strategy`, `engine` and what is no parameter. */
 export function splitName(name: string): readonly [section: Section, key: string] | null {
   const section = SECTIONS.find((s) => name.startsWith(`${s}.`));
   return section === undefined ? null : [section, name.slice(section.length + 1)];

@@ -22,21 +22,28 @@ const strategyNames = Object.keys(STRATEGIES);
 const strategyName = z.enum(strategyNames);
 /** Which names there are, a file may say itself: see `scenarios`. */
 const scenarioName = z.string().meta({ examples: [...SCENARIO_NAMES] });
+const engineName = z.enum(ENGINE_NAMES);
 
 const listOf = <T extends z.ZodType>(item: T) => z.array(item).min(1);
 const oneOrMore = (item: z.ZodType): z.ZodType => z.union([item, listOf(item)]);
 
-/** A mapping of scenario, strategy and dotted parameters, each optional. */
+/** A mapping of scenario, strategy, engine and dotted parameters, each optional. */
 const assignment = (make: (field: z.ZodType) => z.ZodType) =>
   z.strictObject({
     scenario: make(scenarioName).optional(),
     strategy: make(strategyName).optional(),
+    engine: make(engineName).optional(),
     ...mapFields(PARAMETERS, (field) => make(field).optional()),
   });
 const axesSchema = assignment(listOf);
 const matchSchema = assignment(oneOrMore);
 const settings = z.strictObject(mapFields(PARAMETERS, (field) => field.optional()));
-const includeSchema = z.strictObject({ scenario: scenarioName, strategy: strategyName, ...settings.shape });
+const includeSchema = z.strictObject({
+  scenario: scenarioName,
+  strategy: strategyName,
+  engine: engineName.optional(),
+  ...settings.shape,
+});
 
 const sweepSchema = z.strictObject({
   version: z.literal(1),
@@ -69,7 +76,7 @@ const sweepSchema = z.strictObject({
     .default('refuse')
     .describe('a base that misses the acceptance rules fails, or is run all the same and footnoted'),
   limits: limitsSchema.prefault({}).describe('what one job may use; they change no number, and are no part of a trial'),
-  engine: z.enum(ENGINE_NAMES).default('wasm'),
+  engine: engineName.default('wasm').describe('who computes, where no axis and no include says otherwise'),
 });
 
 /** What is judged in one go: scenarios come first, each by the rules of its environment. */
@@ -84,7 +91,7 @@ export const sweepJsonSchema = (): object => ({
 /** What a human writes. */
 export type SweepInput = z.input<typeof fileSchema>;
 
-/** Values by `scenario`, `strategy` and dotted parameters, in the order of the file. */
+/** Values by `scenario`, `strategy`, `engine` and dotted parameters, in the order of the file. */
 export type Assignment = Readonly<Record<string, Json>>;
 type Lists = Readonly<Record<string, readonly Json[]>>;
 
@@ -96,7 +103,7 @@ export interface Sweep {
   readonly seeds: readonly number[];
   readonly tunedOn: readonly number[];
   readonly correctionSeeds: readonly number[];
-  /** In the order of the file. A sweep has a scenario and a strategy here or in `zip`; the other names are dotted parameters. */
+  /** In the order of the file. A sweep has a scenario and a strategy here or in `zip`; the other names are `engine` and dotted parameters. */
   readonly axes: { readonly scenario?: readonly string[]; readonly strategy?: readonly string[] } & Lists;
   /** The lists of an entry are equally long. */
   readonly zip: readonly Lists[];
@@ -113,6 +120,7 @@ export interface Sweep {
   readonly report: { readonly baseline: string; readonly groupBy: readonly string[] };
   readonly acceptance: AcceptanceRule;
   readonly limits: Limits;
+  /** Of the arms that name none themselves. */
   readonly engine: EngineName;
 }
 
@@ -121,7 +129,7 @@ function homesOf(key: string): string[] {
   const named = splitName(key);
   if (named && Object.hasOwn(PARAMETERS, key)) return [`${named[0]}: { ${named[1]}: ... }`];
   return [
-    ...(key === 'scenario' || key === 'strategy' ? [`axes.${key}`] : []),
+    ...(key === 'scenario' || key === 'strategy' || key === 'engine' ? [`axes.${key}`] : []),
     ...SECTIONS.map((section) => `${section}.${key}`).filter((name) => Object.hasOwn(PARAMETERS, name)),
     ...(Object.hasOwn(sweepSchema.shape, key) ? [`${key} at the top`] : []),
   ];
@@ -233,12 +241,14 @@ export function salvage(data: unknown, problems: readonly Problem[]): { sweep: S
   const sound = (section: Section): boolean => !unknown && !bad.has(section);
   const whole = SECTIONS.filter(sound);
   const across = ACROSS.filter((key) => valueAt(data, [key]) !== undefined);
-  if (across.length > 0 && whole.length < SECTIONS.length) return null;
+  const engineKnown = !bad.has('engine');
+  if (across.length > 0 && (whole.length < SECTIONS.length || !engineKnown)) return null;
   const axes = Object.entries(valueAt(data, ['axes']) as object).filter(([name]) => {
     const [section] = splitName(name) ?? [];
-    return section === undefined ? name === 'scenario' || name === 'strategy' : whole.includes(section);
+    if (section !== undefined) return whole.includes(section);
+    return name === 'scenario' || name === 'strategy' || (name === 'engine' && engineKnown);
   });
-  const rest = [...whole, ...across, 'scenarios'].flatMap((key) => {
+  const rest = [...whole, ...across, 'scenarios', ...(engineKnown ? ['engine'] : [])].flatMap((key) => {
     const value = valueAt(data, [key]);
     return value === undefined ? [] : [[key, value] as const];
   });

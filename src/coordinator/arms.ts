@@ -6,6 +6,7 @@ import { LATER_DEFAULTS, type PpoOptions, ppoSchema, resolvePpo } from '../contr
 import { type Judged, judge, type Path, type Problem, printGot, printValue, suggest } from '../contract/problems.ts';
 import { type Rule, SCENARIO_NAMES, SCENARIOS } from '../contract/scenarios.ts';
 import { MAX_TRIALS } from '../contract/seeds.ts';
+import { ENGINE_NAMES, type EngineName } from '../contract/spec.ts';
 import { type Preset, STRATEGIES, strategyPreset } from '../contract/strategies.ts';
 import { type Assignment, MAX_ARMS, type Sweep } from '../contract/sweep.ts';
 
@@ -15,11 +16,12 @@ export interface Arm {
   readonly arm: string;
   readonly scenario: string;
   readonly strategy: string;
-  /** The parameters that axes, zips or its own `include` give this arm, of those that it reads. */
+  /** The parameters that axes, zips or its own `include` give this arm, of those that it reads; `engine` counts as one. */
   readonly overrides: Readonly<Record<string, Json>>;
   readonly environment: string;
   readonly options: Readonly<Record<string, Json>>;
   readonly ppo: PpoOptions;
+  readonly engine: EngineName;
   readonly rules: readonly Rule[];
   readonly correct: Readonly<Record<string, Json>>;
   readonly evaluate: EvaluateOptions;
@@ -55,13 +57,16 @@ function reads(preset: Preset, name: string): boolean {
   return section !== 'correct' || preset.reads.includes(key ?? '');
 }
 
+/** What an arm is always named after, whether an axis has it or not. */
+const isName = (name: string): boolean => name === 'scenario' || name === 'strategy';
+
 /** Parameters that its strategy does not read are dropped. */
 function draft(written: ReadonlyMap<string, Written>, include: number | null): Draft {
   const scenario = String(written.get('scenario')?.value);
   const strategy = String(written.get('strategy')?.value);
   const preset = strategyPreset(strategy);
   const kept = new Map([...written].filter(([name]) => reads(preset, name)));
-  const overrides = Object.fromEntries([...kept].flatMap(([name, { value }]) => (name.includes('.') ? [[name, value] as const] : [])));
+  const overrides = Object.fromEntries([...kept].flatMap(([name, { value }]) => (isName(name) ? [] : [[name, value] as const])));
   const label = [scenario, strategy, ...Object.entries(overrides).map(([name, value]) => `${name}=${short(value)}`)].join(' ');
   return { label, scenario, strategy, written: kept, overrides, include };
 }
@@ -114,6 +119,7 @@ function settingOf(sweep: Sweep, { scenario, strategy, written }: Draft, name: s
   if (name === 'strategy') return strategy;
   const there = written.get(name);
   if (there) return there.value;
+  if (name === 'engine') return sweep.engine;
   const [section, key = ''] = splitName(name) ?? [];
   if (section === 'ppo') return (sweep.ppo[key as never] ?? LATER_DEFAULTS[key as never]) as Json | undefined;
   if (section === 'evaluate') return sweep.evaluate[key as never] as Json | undefined;
@@ -341,12 +347,13 @@ function resolver(sweep: Sweep): (draft: Draft) => { readonly arm: Arm } | { rea
     const evaluate = section(evaluateSchema, 'evaluate', draft);
     const correct = section(strategyPreset(draft.strategy).options, 'correct', draft);
     if (!ppo.ok || !evaluate.ok || !correct.ok) return { problems: [ppo, evaluate, correct].flatMap((r) => (r.ok ? [] : r.problems)) };
-    const { label, scenario, strategy, overrides } = draft;
+    const { label, scenario, strategy, overrides, written } = draft;
+    const engine = (written.get('engine')?.value ?? sweep.engine) as EngineName;
     const unfit = anyPairs(sweep, draft, correct.value as Arm['correct']);
     if (unfit) return { problems: [unfit] };
     return {
       arm: {
-        ...{ arm: label, scenario, strategy, overrides, ...resolveScenario(sweep, scenario) },
+        ...{ arm: label, scenario, strategy, overrides, engine, ...resolveScenario(sweep, scenario) },
         ...{ ppo: resolvePpo(ppo.value), correct: correct.value as Arm['correct'], evaluate: evaluate.value },
       },
     };
@@ -354,17 +361,33 @@ function resolver(sweep: Sweep): (draft: Draft) => { readonly arm: Arm } | { rea
 }
 
 /** A sweep that comes from elsewhere than today's schema, an old plan say, may name what is no longer there. */
-function unknownNames({ axes, zip, include, scenarios }: Sweep): Problem[] {
-  const known = { scenario: [...SCENARIO_NAMES, ...Object.keys(scenarios)], strategy: Object.keys(STRATEGIES) };
-  return (['scenario', 'strategy'] as const).flatMap((axis) => {
+function unknownNames({ axes, zip, include, scenarios, engine }: Sweep): Problem[] {
+  const known = {
+    scenario: [...SCENARIO_NAMES, ...Object.keys(scenarios)],
+    strategy: Object.keys(STRATEGIES),
+    engine: [...ENGINE_NAMES],
+  };
+  return (['scenario', 'strategy', 'engine'] as const).flatMap((axis) => {
     const named: (readonly [Json, Path])[] = [
+      ...(axis === 'engine' ? [[engine, ['engine']] as const] : []),
       ...(axes[axis] ?? []).map((name, i) => [name, ['axes', axis, i]] as const),
       ...zip.flatMap((lists, k) => (lists[axis] ?? []).map((name, i) => [name, ['zip', k, axis, i]] as const)),
-      ...include.map((entry, i) => [entry[axis] ?? '', ['include', i, axis]] as const),
+      ...include.flatMap((entry, i) =>
+        axis === 'engine' && entry[axis] === undefined ? [] : [[entry[axis] ?? '', ['include', i, axis]] as const],
+      ),
     ];
     return named.flatMap(([name, path]): Problem[] => {
-      if (known[axis].includes(String(name))) return [];
-      return [{ path, at: 'value', expected: `a ${axis}`, got: printValue(name), remedy: suggest(String(name), known[axis]) }];
+      const names: readonly string[] = known[axis];
+      if (names.includes(String(name))) return [];
+      return [
+        {
+          path,
+          at: 'value',
+          expected: `${axis === 'engine' ? 'an' : 'a'} ${axis}`,
+          got: printValue(name),
+          remedy: suggest(String(name), names),
+        },
+      ];
     });
   });
 }
@@ -400,8 +423,8 @@ function memo<T>(of: (name: string) => T): (name: string) => T {
 }
 
 /** Everything of an arm that a trial depends on; keys are in the order of the schemas. */
-const contentOf = ({ environment, options, ppo, rules, strategy, correct, evaluate }: Arm): string =>
-  JSON.stringify([environment, options, ppo, rules, strategy, correct, evaluate]);
+const contentOf = ({ environment, options, ppo, engine, rules, strategy, correct, evaluate }: Arm): string =>
+  JSON.stringify([environment, options, ppo, engine, rules, strategy, correct, evaluate]);
 
 /** What an entry of `include` adds must be new; of the grid's arms, two names of one scenario may mean the same, and stand once. */
 function distinct(resolved: readonly { readonly arm: Arm; readonly include: number | null }[], blame: (problem: Problem) => void): Arm[] {

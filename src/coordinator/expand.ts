@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { ConfigError } from '../contract/errors.ts';
 import { canonicalJson, digestId, type Json } from '../contract/ids.ts';
 import { printProblem } from '../contract/problems.ts';
-import { type AcceptanceRule, type BaseSpec, baseId, type TrialSpec, trialId } from '../contract/spec.ts';
+import { type AcceptanceRule, type BaseSpec, baseId, type EngineName, type TrialSpec, trialId } from '../contract/spec.ts';
 import { strategyPreset } from '../contract/strategies.ts';
 import type { Sweep } from '../contract/sweep.ts';
 import { type Arm, resolveArms } from './arms.ts';
@@ -56,7 +56,7 @@ function writer(): (value: unknown) => string {
   };
 }
 
-const baseSpec = ({ environment, options, ppo }: Arm, engine: BaseSpec['engine'], seed: number): BaseSpec => ({
+const baseSpec = ({ environment, options, ppo, engine }: Arm, seed: number): BaseSpec => ({
   environment,
   options,
   ppo,
@@ -73,14 +73,14 @@ const trialSpec = ({ rules, strategy, correct, evaluate }: Arm, acceptance: Acce
   correctionSeed: seed,
 });
 
-function rowsOf(arms: readonly Arm[], { engine, acceptance, correctionSeeds }: Sweep): Row[] {
+function rowsOf(arms: readonly Arm[], { acceptance, correctionSeeds }: Sweep): Row[] {
   const write = writer();
   const bases = new Map<string, BaseKind>();
   const [hole, correctionHole] = [SEED, CORRECTION_SEED] as unknown as [number, number];
   const cut = (text: string, ...holes: readonly string[]): readonly string[] =>
     holes.reduce<readonly string[]>((parts, at) => parts.flatMap((piece) => piece.split(JSON.stringify(at))), [text]);
   return arms.map((arm) => {
-    const text = write(baseSpec(arm, engine, hole));
+    const text = write(baseSpec(arm, hole));
     const base = bases.get(text) ?? { arm, text: cut(text, SEED) };
     bases.set(text, base);
     // What stands for the base is replaced by its text, so that this is written once, too.
@@ -109,9 +109,7 @@ export function expand(sweep: Sweep): PlannedTrial[] {
   const kinds = [...new Set(rows.map(({ base }) => base))];
   const trials: PlannedTrial[] = [];
   for (const seed of sweep.seeds) {
-    const bases = new Map(
-      kinds.map((kind) => [kind, { id: idOf(kind.text.join(String(seed))), spec: baseSpec(kind.arm, sweep.engine, seed) }]),
-    );
+    const bases = new Map(kinds.map((kind) => [kind, { id: idOf(kind.text.join(String(seed))), spec: baseSpec(kind.arm, seed) }]));
     for (const { arm: resolved, base: kind, correctionSeeds, text } of rows) {
       const base = bases.get(kind) as PlannedBase;
       const { scenario, strategy, overrides, arm } = resolved;
@@ -135,6 +133,11 @@ function checkIds(trials: readonly PlannedTrial[]): void {
   const ids = new Set(trials.map(({ id }) => id));
   if (ids.size !== trials.length) throw new Error(`expand: ${trials.length} trials have ${ids.size} ids`);
 }
+
+/** Who computes the trials, each once, in the order in which they are needed. */
+export const enginesOf = (trials: readonly { readonly spec: TrialSpec }[]): EngineName[] => [
+  ...new Set(trials.map(({ spec }) => spec.base.engine)),
+];
 
 /** The policies that the trials correct, each once, in the order in which they are needed. */
 export function basesOf(trials: readonly PlannedTrial[]): PlannedBase[] {

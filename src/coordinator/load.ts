@@ -147,9 +147,10 @@ function listing([root, key, ...rest]: readonly string[]): 'always' | 'by comma'
   return (seeds && key === undefined) || (root === 'report' && key === 'groupBy' && rest.length === 0) ? 'by comma' : 'never';
 }
 
-/** A key that is an axis of the file means the axis, and so does a parameter that is given a list: `correct.steps=250,500`. */
+/** A key that is an axis of the file means the axis, and so does a parameter or the engine that is given a list: `correct.steps=250,500`. */
 function pathOf(key: string, axes: readonly string[], list: boolean): readonly string[] {
-  if (key === 'scenario' || key === 'strategy' || axes.includes(key) || (list && splitName(key) !== null)) return ['axes', key];
+  const mayBeAxis = key === 'engine' || splitName(key) !== null;
+  if (key === 'scenario' || key === 'strategy' || axes.includes(key) || (list && mayBeAxis)) return ['axes', key];
   return key.startsWith('axes.') ? ['axes', key.slice('axes.'.length)] : key.split('.');
 }
 

@@ -2,13 +2,16 @@ import { contentDigest, type Json } from '../contract/ids.ts';
 import { printValue } from '../contract/problems.ts';
 import type { EngineName } from '../contract/spec.ts';
 import type { Sweep } from '../contract/sweep.ts';
-import { basesOf, expand, type PlannedTrial } from './expand.ts';
+import { basesOf, enginesOf, expand, type PlannedTrial } from './expand.ts';
 
 /** What a sweep is going to do; frozen as plan.json at the first run. */
 export interface Plan {
   readonly version: 1;
   readonly name: string;
+  /** The first of `engines`. */
   readonly engine: EngineName;
+  /** Who computes its trials, in the order of the arms. */
+  readonly engines: readonly EngineName[];
   readonly seeds: readonly number[];
   readonly correctionSeeds: readonly number[];
   /** The sweep as it was resolved then: what a later file is compared with. */
@@ -33,7 +36,9 @@ export interface PlannedArm {
 
 /** `trials` is `expand(sweep)`, for who has it already. */
 export function planOf(sweep: Sweep, trials: readonly PlannedTrial[] = expand(sweep)): Plan {
-  const { name, engine, seeds, correctionSeeds } = sweep;
+  const { name, seeds, correctionSeeds } = sweep;
+  const engines = enginesOf(trials);
+  const [engine = sweep.engine] = engines;
   const firsts = new Map<string, PlannedTrial>();
   const counts = new Map<string, number>();
   for (const trial of trials) {
@@ -46,7 +51,7 @@ export function planOf(sweep: Sweep, trials: readonly PlannedTrial[] = expand(sw
   const ids = trials.map(({ id }) => id).sort();
   const digest = contentDigest(new TextEncoder().encode(ids.map((id) => `${id}\n`).join('')));
   const totals = { trials: trials.length, bases: basesOf(trials).length };
-  return { version: 1, name, engine, seeds, correctionSeeds, sweep, arms, ...totals, digest };
+  return { version: 1, name, engine, engines, seeds, correctionSeeds, sweep, arms, ...totals, digest };
 }
 
 /** A run of consecutive integers as `from..to`, anything else as YAML has it. */

@@ -28,6 +28,7 @@ const FIELDS: Readonly<Record<string, (subject: Subject) => Value>> = {
   scenario: (s) => s.scenario,
   environment: (s) => s.spec.base.environment,
   strategy: (s) => s.spec.strategy,
+  engine: (s) => s.spec.base.engine,
   seed: (s) => s.spec.base.seed,
   correctionSeed: (s) => s.spec.correctionSeed,
   state: (s) => s.state,
@@ -99,7 +100,7 @@ function parseTerm(text: string): Term {
 
 /**
  * The filter language: `strategy=tsf|none,seed=1..3,state!=failed`. Commas join terms that must all hold; `|` separates alternatives;
- * `a..b` is a range, both ends included; `id=` takes any beginning of an id. Fields: scenario, environment, strategy, seed, correctionSeed,
+ * `a..b` is a range, both ends included; `id=` takes any beginning of an id. Fields: scenario, environment, strategy, engine, seed, correctionSeed,
  * state (ok, failed or missing), id, and every parameter as correct.x, ppo.x, evaluate.x. Throws ConfigError.
  */
 export function parseWhere(text: string): readonly Term[] {
@@ -111,7 +112,7 @@ export function parseWhere(text: string): readonly Term[] {
 
 /** For `--help` of every command that has it. */
 export const WHERE_HELP =
-  'Fields of --where: scenario, environment, strategy, seed, correctionSeed, state (ok, failed or missing), id (any beginning), correct.x, ppo.x, evaluate.x.';
+  'Fields of --where: scenario, environment, strategy, engine, seed, correctionSeed, state (ok, failed or missing), id (any beginning), correct.x, ppo.x, evaluate.x.';
 
 /** Which terms no subject meets, and what there would be instead; `noun` is what was chosen from. */
 export function explainEmpty(terms: readonly Term[], subjects: readonly Subject[], noun = 'row'): string {

@@ -46,6 +46,24 @@ describe.skipIf(noServer)('spc run --nats and spc worker, over a real broker', {
     await worker.done;
   });
 
+  it('a worker with --engine for each engine of a sweep serves it, one with fewer does not', async () => {
+    const small = {
+      seeds: 1,
+      strategies: 'none',
+      more: '  engine: [reference, wasm]\nacceptance: report\nppo: { totalTimesteps: 4096 }\n',
+    };
+    const server = await startServer();
+    const sweep = scratch(small);
+    const worker = (...more: string[]) => start(['worker', '--nats', server.url, '--slots', '1', '--until-idle', '3', ...more], REAL);
+    const run = start([...sweep.run, '--nats', server.url], REAL);
+    const [fewer] = await Promise.all([worker('--engine', 'reference').done]);
+    expect([fewer.code, sweep.lines('bases.jsonl')]).toEqual([0, []]);
+    const all = worker('--engine', 'wasm', '--engine', 'reference');
+    const { code, stderr } = await run.done;
+    expect([code, sweep.lines('trials.jsonl').length], stderr).toEqual([0, 2]);
+    expect((await all.done).code).toBe(0);
+  });
+
   it('a worker without work leaves after --until-idle', async () => {
     const server = await startServer();
     expect((await spc(['worker', '--nats', server.url, '--slots', '1', '--until-idle', '1'], REAL)).code).toBe(0);

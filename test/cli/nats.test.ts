@@ -27,6 +27,16 @@ describe('--nats', () => {
     ]);
   });
 
+  it.each([
+    ['wsam', 'wsam; did you mean wasm?'],
+    ['wasm,', 'nothing; there are: wasm, reference, tfjs, tfjs-cpu'],
+  ])('worker refuses --engine %s', async (engine, got) => {
+    expect(await answers('worker', '--nats', '127.0.0.1', '--engine', engine)).toEqual([
+      2,
+      `--engine: expected the engines of a sweep, got ${got}`,
+    ]);
+  });
+
   it('run refuses it before it writes anything', async () => {
     const sweep = scratch();
     expect((await answers(...sweep.run, '--nats', 'tls://127.0.0.1'))[0]).toBe(2);

@@ -94,6 +94,20 @@ describe('printPlan', () => {
     );
   });
 
+  it('printPlan(several engines) names them, and which of them nothing is recorded of', () => {
+    const text = small.replace('[none, tsf]', '[none, tsf], engine: [reference, tfjs]');
+    const classes = (['reference', 'tfjs'] as const).map((engine) => {
+      const recorded = engine === 'reference' ? { records: 3, coreMs: q(1000) } : { records: 0, coreMs: null };
+      return { ...kind, engine, kind: 'base', strategy: null, jobs: 2, ...recorded } as const;
+    });
+    const lines = print(text, { threads: 2, classes, coreMs: q(1000), wallMs: q(500), from: ['results/a'] }).split('\n');
+    expect([lines[0], lines.at(-1)]).toEqual([
+      'small (engines reference, tfjs)',
+      'not counted, because none is recorded yet: 2 bases by tfjs',
+    ]);
+    expect(lines.find((line) => line.startsWith('cartpole/angle tsf'))).toMatch(/^cartpole\/angle tsf engine=reference +2 +0$/);
+  });
+
   it('printPlan(nothing recorded) says unknown', () => {
     const classes = [{ ...kind, kind: 'base', strategy: null, jobs: 2, records: 0, coreMs: null }] as const;
     expect(tail({ ...nothing, classes }).at(-1)).toBe('time: unknown; no such job is recorded yet');

@@ -60,7 +60,7 @@ when:
   const two = await ask('mine/edge', '--sweep', sweep);
   expect([two.code, two.stderr.trim()]).toEqual([
     2,
-    'price: expected one way to train for mine/edge in the sweep, got 2; choose one by overrides such as ppo.gamma=0.99',
+    'price: expected one way to train for mine/edge in the sweep, got 2; choose one by overrides such as ppo.gamma=0.99 or engine=wasm',
   ]);
 });
 

@@ -111,6 +111,24 @@ describe('parseSweep', () => {
     ],
     [{ correctionSeeds: [0, 1] }, 'correctionSeeds: expected an integer in [1, 1000000], got [0, 1]'],
     [{ engine: 'wasn' }, 'engine: expected one of wasm, reference, tfjs, tfjs-cpu, got "wasn"; did you mean wasm?'],
+    [
+      { axes: { ...axes, engine: ['wasm', 'tfsj'] } },
+      'axes.engine[1]: expected one of wasm, reference, tfjs, tfjs-cpu, got "tfsj"; did you mean tfjs?',
+    ],
+    [{ axes: { ...axes, engine: [] } }, 'axes.engine: expected a list, not empty, of wasm, reference, tfjs, tfjs-cpu, got []'],
+    [{ axes: { ...axes, engine: ['wasm', 'wasm'] } }, 'axes.engine[1]: expected every value once, got "wasm" twice; remove one'],
+    [
+      { axes: { ...axes, engine: ['wasm'] }, engine: 'wasm' },
+      'axes.engine: expected a parameter at one place, got it also as engine at the top; remove one of the two',
+    ],
+    [
+      { zip: [{ engine: ['wasm'], 'ppo.gamma': [0.9] }], engine: 'wasm' },
+      'zip[0].engine: expected a parameter at one place, got it also as engine at the top; remove one of the two',
+    ],
+    [
+      { when: [{ if: { strategy: 'tsf' }, set: { engine: 'tfjs' } }] },
+      'when[0].set.engine: expected a known key, got engine; did you mean axes.engine or engine at the top?',
+    ],
     [{ stratgy: ['tsf'] }, 'stratgy: expected a known key, got stratgy; did you mean axes.strategy?'],
     [{ numEnvs: 8 }, 'numEnvs: expected a known key, got numEnvs; did you mean ppo.numEnvs?'],
     [{ ppo: { steps: 8 } }, 'ppo.steps: expected a known key, got steps; did you mean correct.steps?'],

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/contract/errors.ts';
 import { canonicalJson } from '../../src/contract/ids.ts';
 import { SCENARIOS } from '../../src/contract/scenarios.ts';
-import { baseId, compileRules, trialId } from '../../src/contract/spec.ts';
+import { baseId, compileRules, ENGINE_NAMES, trialId } from '../../src/contract/spec.ts';
 import { STRATEGIES } from '../../src/contract/strategies.ts';
 import { parseSweep, type Sweep, type SweepInput } from '../../src/contract/sweep.ts';
 import { resolveArms } from '../../src/coordinator/arms.ts';
-import { basesOf, expand, type PlannedTrial } from '../../src/coordinator/expand.ts';
+import { basesOf, enginesOf, expand, type PlannedTrial } from '../../src/coordinator/expand.ts';
 
 const minimal: SweepInput = { version: 1, name: 'x', seeds: 2, axes: { scenario: ['cartpole/angle'], strategy: ['none', 'tsf'] } };
 
@@ -123,14 +123,18 @@ const sweeps = fc
     steps: fc.option(fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 })),
     gamma: fc.option(fc.uniqueArray(fc.constantFrom(0.9, 0.95, 1), { minLength: 1 })),
     curveEpisodes: fc.option(fc.uniqueArray(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 2 })),
+    engine: fc.option(fc.shuffledSubarray([...ENGINE_NAMES], { minLength: 1 })),
     seeds: fc.uniqueArray(fc.nat(1000), { minLength: 1, maxLength: 4 }),
     correctionSeeds: fc.integer({ min: 1, max: 3 }),
-    order: fc.shuffledSubarray(['scenario', 'strategy', 'correct.steps', 'ppo.gamma', 'evaluate.curveEpisodes'], { minLength: 5 }),
+    order: fc.shuffledSubarray(['scenario', 'strategy', 'engine', 'correct.steps', 'ppo.gamma', 'evaluate.curveEpisodes'], {
+      minLength: 6,
+    }),
   })
-  .map(({ scenario, strategy, steps, gamma, curveEpisodes, seeds, correctionSeeds, order }) => {
+  .map(({ scenario, strategy, engine, steps, gamma, curveEpisodes, seeds, correctionSeeds, order }) => {
     const axes: Record<string, unknown> = {
       scenario,
       strategy,
+      engine,
       'correct.steps': steps,
       'ppo.gamma': gamma,
       'evaluate.curveEpisodes': curveEpisodes,
@@ -225,6 +229,7 @@ describe('expand', () => {
         expect(new Set(trials.map(({ id }) => id)).size).toBe(trials.length);
         expect(new Set(trials.map(({ baseId }) => baseId))).toEqual(new Set(bases.map(({ id }) => id)));
         expect(bases.every(({ id, spec }) => baseId(spec) === id)).toBe(true);
+        expect(trials.every(({ id, spec }) => trialId(spec) === id)).toBe(true); // by the short cut, and by the definition
         // Every seed has the same list of arms and correction seeds, in the same order.
         const blocks = input.seeds.map((seed) => trials.filter((t) => t.seed === seed).map((t) => `${t.arm} ${t.correctionSeed}`));
         for (const block of blocks) expect(block).toEqual(blocks[0]);
@@ -402,6 +407,72 @@ describe('expand', () => {
   it('expand(many arms) names each by the id of its spec, and every base by that of its own', () => {
     const trials = withAxes({ strategy: Object.keys(STRATEGIES), 'correct.steps': [10, 20], 'ppo.gamma': [0.9, 1] });
     for (const { id, baseId: base, spec } of trials) expect([id, base]).toEqual([trialId(spec), baseId(spec.base)]);
+  });
+
+  describe('engines', () => {
+    const both = { ...minimal.axes, engine: ['reference', 'wasm'] };
+
+    it('expand({ axes: engine }) trains a base for each, and names arms after it', () => {
+      const trials = grid({ axes: both, seeds: 1 });
+      expect(trials.map(({ arm, spec, overrides }) => [arm, spec.base.engine, overrides])).toEqual([
+        ['cartpole/angle none engine=reference', 'reference', { engine: 'reference' }],
+        ['cartpole/angle none engine=wasm', 'wasm', { engine: 'wasm' }],
+        ['cartpole/angle tsf engine=reference', 'reference', { engine: 'reference' }],
+        ['cartpole/angle tsf engine=wasm', 'wasm', { engine: 'wasm' }],
+      ]);
+      expect([basesOf(trials).length, enginesOf(trials)]).toEqual([2, ['reference', 'wasm']]);
+    });
+
+    it('expand({ axes: engine }) has the trials that each engine has alone', () => {
+      const ids = (change: object): string[] =>
+        grid(change)
+          .map(({ id }) => id)
+          .toSorted();
+      expect(ids({ axes: both })).toEqual([...ids({ engine: 'reference' }), ...ids({})].toSorted());
+    });
+
+    it('expand({ zip: engine }) moves it together with what suits it', () => {
+      const zip = [{ engine: ['wasm', 'reference'], 'ppo.totalTimesteps': [8192, 4096] }];
+      expect(grid({ zip, seeds: 1 }).map(({ spec }) => [spec.base.engine, spec.base.ppo.totalTimesteps])).toEqual([
+        ...[
+          ['wasm', 8192],
+          ['reference', 4096],
+          ['wasm', 8192],
+          ['reference', 4096],
+        ],
+      ]);
+    });
+
+    it('expand({ exclude, include, when.if: engine }) knows it, also where no axis has it', () => {
+      const include = [{ scenario: 'cartpole/angle', strategy: 'tsf', engine: 'tfjs' }];
+      const when = [{ if: { engine: ['reference', 'tfjs'] }, set: { 'correct.steps': 7 } }];
+      const seen = (change: object): unknown[] =>
+        grid({ seeds: 1, include, when, ...change }).map(({ arm, spec }) => [arm, spec.base.engine, spec.correct['steps']]);
+      expect(seen({ axes: both, exclude: [{ engine: 'wasm', strategy: 'none' }] })).toEqual([
+        ['cartpole/angle none engine=reference', 'reference', undefined],
+        ['cartpole/angle tsf engine=reference', 'reference', 7],
+        ['cartpole/angle tsf engine=wasm', 'wasm', 500],
+        ['cartpole/angle tsf engine=tfjs', 'tfjs', 7],
+      ]);
+      expect(seen({ engine: 'reference', exclude: [{ strategy: 'none', engine: 'reference' }] })).toEqual([
+        ['cartpole/angle tsf', 'reference', 7],
+        ['cartpole/angle tsf engine=tfjs', 'tfjs', 7],
+      ]);
+      expect(refusal({ exclude: [{ engine: 'tfjs' }] })).toBe(
+        'exclude[0].engine: expected an arm that matches, got none with { engine: "tfjs" }; engine is wasm',
+      );
+      expect(refusal({ include: [{ ...include[0], engine: 'wasm' }] })).toBe(
+        'include[0]: expected a new arm, got one that is there as cartpole/angle tsf; remove it',
+      );
+    });
+
+    it('expand(an old plan with an engine that is gone) throws ConfigError', () => {
+      const sweep = sweepOf(minimal);
+      expect(() => expand({ ...sweep, engine: 'wasn' as 'wasm' })).toThrow('engine: expected an engine, got "wasn"; did you mean wasm?');
+      expect(() => expand({ ...sweep, axes: { ...sweep.axes, engine: ['wasm', 'tjfs'] } })).toThrow(
+        'axes.engine[1]: expected an engine, got "tjfs"; did you mean tfjs?',
+      );
+    });
   });
 
   it("expand(a scenario of one's own) holds environment, options and rules, never the name", () => {

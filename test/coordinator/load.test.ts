@@ -413,6 +413,33 @@ when:
     expect(refusal(typo, ['scenario=cartpole/angle']).join('\n')).toMatch(/when\[1\]\.if\.ppo\.numEnvs: expected an arm that matches/);
   });
 
+  it('parseSweepText(…, engine=) is the engine at the top, its axis where there is one, and a new axis if it is a list', () => {
+    const axis = good.replace('axes:\n', 'axes:\n  engine: [reference, wasm]\n').replace(/^engine: .*\n/m, '');
+    const seen = (text: string, override: string): unknown[] => {
+      const { axes, engine } = parseSweepText(text, 'a.yaml', [override]).sweep;
+      return [axes['engine'], engine];
+    };
+    expect(axis).toContain('engine: [reference, wasm]');
+    expect(seen(good, 'engine=reference')).toEqual([undefined, 'reference']);
+    expect(seen(good, 'engine=tfjs,wasm')).toEqual([['tfjs', 'wasm'], 'wasm']);
+    expect(seen(axis, 'engine=tfjs')).toEqual([['tfjs'], 'wasm']);
+    expect(refusal(`${good}engine: wasm\n`, ['engine=tfjs,wasm'])).toEqual([
+      'override "engine=tfjs,wasm" axes.engine: expected a parameter at one place, got it also as engine at the top; remove one of the two',
+    ]);
+    expect(refusal(axis, ['engine=tjfs'])).toEqual([
+      'override "engine=tjfs" axes.engine[0]: expected one of wasm, reference, tfjs, tfjs-cpu, got "tjfs"; did you mean tfjs?',
+    ]);
+  });
+
+  it('parseSweepText(a mistake in the engines and one elsewhere) names both', () => {
+    const bad = good.replace('axes:\n', 'axes:\n  engine: [tjfs]\n').replace('strategy: [none, tsf]', 'strategy: [none, retrain]');
+    const unread = `${bad}\n`.replace(/^correct:.*\n(?: .*\n)*/m, '').concat('correct: { marginEpsilon: 0.1 }\n');
+    expect(refusal(unread).map((line) => line.replace(/^a\.yaml:\d+:\d+ /, '').replace(/: expected.*/, ''))).toEqual([
+      'axes.engine[0]',
+      'correct.marginEpsilon',
+    ]);
+  });
+
   it('parseSweepText(its own text) is the same sweep without the overrides', () => {
     const key = fc.constantFrom(
       'zip',

@@ -14,7 +14,16 @@ const { axes } = minimal;
 describe('planOf', () => {
   it('planOf(…) counts arms, trials and bases', () => {
     const plan = planOf(sweepOf({ correctionSeeds: 3 }));
-    expect(plan).toMatchObject({ version: 1, name: 'x', engine: 'wasm', seeds: [1, 2], correctionSeeds: [0, 1, 2], trials: 8, bases: 2 });
+    expect(plan).toMatchObject({
+      version: 1,
+      name: 'x',
+      engine: 'wasm',
+      engines: ['wasm'],
+      seeds: [1, 2],
+      correctionSeeds: [0, 1, 2],
+      trials: 8,
+      bases: 2,
+    });
     expect(plan.arms.map(({ arm, trials }) => [arm, trials])).toEqual([
       ['cartpole/angle none', 2],
       ['cartpole/angle tsf', 6],

@@ -29,6 +29,8 @@ describe('parseWhere(text)', () => {
     ['state=failed', 3],
     ['scenario=cartpole/angle,environment=CartPole-v1', 12],
     ['correctionSeed=0', 12],
+    ['engine=wasm', 12],
+    ['engine=tfjs|reference', 0],
     ['id=3', 4],
     ['id=412,id!=3', 1],
     ['correct.steps=500', 8],
