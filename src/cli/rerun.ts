@@ -17,6 +17,8 @@ import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinat
 import { labelOf } from '../coordinator/why.ts';
 import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
+import { PROCESSOR } from '../worker/processor.ts';
+import { elsewhere, readMachines } from './elsewhere.ts';
 import { type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
 import { resultsFolder } from './table.ts';
 
@@ -34,6 +36,7 @@ interface RerunJson {
   readonly folder: string;
   readonly identical: number;
   readonly differs: number;
+  readonly otherProcessor: number;
   readonly skipped: number;
   readonly unread: number;
   readonly trials: readonly Outcome[];
@@ -45,10 +48,12 @@ interface Outcome {
   readonly strategy: string;
   readonly seed: number;
   readonly correctionSeed: number;
-  /** `skipped`: the stored row is no finding but a crash or a limit; `unread`: its base's stored policy could not be read. */
-  readonly outcome: 'identical' | 'differs' | 'skipped' | 'unread';
+  /** `other-processor`: it differs, but was made where TensorFlow's bits may be others; `skipped`: the stored row is no finding but a crash or a limit; `unread`: its base's stored policy could not be read. */
+  readonly outcome: 'identical' | 'differs' | 'other-processor' | 'skipped' | 'unread';
   /** Where the two first parted. */
   readonly divergence?: Divergence;
+  /** Of `other-processor`: which it was, and which this is. */
+  readonly elsewhere?: string;
 }
 
 const EXIT = { identical: 0, unread: 1, differs: 4, empty: 5 } as const;
@@ -89,6 +94,8 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const interrupt = onInterrupt({ drain: () => pool.stop(), leave: () => {} });
   const files = new DiskFiles(folder);
   const stored = await storedBases(folder, new Set(chosen.map(({ row }) => row.base)));
+  const machines = await readMachines(folder, new Set(chosen.flatMap(({ row }) => [row.id, row.base])));
+  const here = { cpu: PROCESSOR, node: process.version };
   const bases = new Map<string, Promise<Base>>();
   const baseOf = (row: TrialRow): Promise<Base> => {
     const made = bases.get(row.base) ?? makeBase(row, stored.get(row.base));
@@ -122,11 +129,14 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
       if (base instanceof HostError) return { subject, unread: base.message };
       const trial = await again(row, base);
       const same = base.divergence === null && canonicalJson(trial) === text;
-      return { subject, divergence: same ? null : (base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial))) };
+      if (same) return { subject, divergence: null };
+      const divergence = base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial));
+      const parted = base.divergence ? row.base : row.id;
+      return { subject, divergence, reason: elsewhere(row.spec.base.engine, machines.get(parted), here) };
     });
     for (const work of works) work.catch(() => {}); // awaited below, in order
     for (const work of works) {
-      const { subject, skipped, unread, divergence } = await work;
+      const { subject, skipped, unread, divergence, reason } = await work;
       const { id, scenario, spec } = subject;
       const trial = { id, scenario, strategy: spec.strategy, seed: spec.base.seed, correctionSeed: spec.correctionSeed };
       if (unread !== undefined) {
@@ -136,9 +146,12 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
         outcomes.push({ ...trial, outcome: 'skipped' });
         print(`skipped    ${labelOf(subject)}: the stored row is no finding (${skipped})\n`);
       } else if (divergence) {
-        outcomes.push({ ...trial, outcome: 'differs', divergence });
+        outcomes.push({ ...trial, ...(reason ? { outcome: 'other-processor', elsewhere: reason } : { outcome: 'differs' }), divergence });
         const { where, stored, again } = divergence;
-        print(`differs    ${labelOf(subject)}\n  first at ${where}\n    stored ${stored}\n    again  ${again}\n`);
+        print(
+          `${reason ? 'other-processor' : 'differs  '}  ${labelOf(subject)}\n  first at ${where}\n    stored ${stored}\n    again  ${again}\n`,
+        );
+        if (reason) print(`  ${reason}\n`);
       } else {
         outcomes.push({ ...trial, outcome: 'identical' });
         print(`identical  ${labelOf(subject)}\n`);
@@ -153,10 +166,11 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     pool.stop();
   }
   const [identical, differs, skipped, unread] = [count('identical'), count('differs'), count('skipped'), count('unread')];
-  const rest = `${skipped > 0 ? `, ${skipped} skipped` : ''}${unread > 0 ? `, ${unread} without a readable base` : ''}`;
+  const otherProcessor = count('other-processor');
+  const rest = `${otherProcessor > 0 ? `, ${otherProcessor} on another processor` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}${unread > 0 ? `, ${unread} without a readable base` : ''}`;
   print(`${identical} of ${chosen.length} identical, ${differs} differ${rest}\n`);
   if (args.json) {
-    const whole: RerunJson = { version: 1, folder, identical, differs, skipped, unread, trials: outcomes };
+    const whole: RerunJson = { version: 1, folder, identical, differs, otherProcessor, skipped, unread, trials: outcomes };
     process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
   }
   process.exitCode = differs > 0 ? EXIT.differs : unread > 0 ? EXIT.unread : EXIT.identical;
@@ -200,7 +214,7 @@ async function storedBases(folder: string, wanted: ReadonlySet<string>): Promise
   return rows;
 }
 
-/** `spc rerun`: exit codes 0 identical, 4 some differ, 5 nothing selected, 2 usage. */
+/** `spc rerun`: exit codes 0 identical, or different where TensorFlow's bits may be; 4 some differ, 5 nothing selected, 2 usage. */
 export const rerunCommand = (injected: Injected = {}): CommandModule<object, RerunArguments> => ({
   command: 'rerun <results>',
   describe: 'compute chosen trials again and compare them with their rows, byte for byte',
@@ -222,6 +236,8 @@ export const rerunCommand = (injected: Injected = {}): CommandModule<object, Rer
       .option('json', { type: 'boolean', default: false, describe: 'one object at the end, for programs' })
       .example('$0 rerun results/quick --where "strategy=tsf,seed=1..3"', 'three seeds of an arm, from scratch')
       .example('$0 rerun results/quick --where "id=3fk2" --trials-only', 'one trial, from its stored base')
-      .epilogue(`${WHERE_HELP} Exit codes: 0 identical, 4 some differ, 5 nothing selected.`),
+      .epilogue(
+        `${WHERE_HELP} Rows of tfjs and tfjs-cpu may differ on another processor: that is said, and no difference. Exit codes: 0 identical, 4 some differ, 5 nothing selected.`,
+      ),
   handler: (args) => rerun(args, injected),
 });

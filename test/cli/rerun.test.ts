@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { inProcess } from './inprocess.ts';
-import { scratch } from './spc.ts';
+import { scratch, spc } from './spc.ts';
 
 describe('spc rerun RESULTS --where FILTER', () => {
   const sweep = scratch();
@@ -111,5 +112,67 @@ describe('spc rerun RESULTS --where FILTER', () => {
   it('refuses a filter it does not understand; exit code 2', async () => {
     const left = await rerun('sed=1');
     expect([left.code, left.stderr]).toEqual([2, expect.stringContaining('expected a field of a trial, got sed; did you mean seed?')]);
+  });
+});
+
+describe('spc rerun of rows by TensorFlow, made on another processor', () => {
+  const sweep = scratch({ seeds: 1, strategies: 'none, tsf', more: 'engine: tfjs-cpu\n' });
+  /** Where the package is not installed, its name and version are found here: the jobs are made up and load none of it. */
+  const packages = mkdtempSync(join(tmpdir(), 'spc-packages-'));
+  const options = { env: { NODE_PATH: packages } };
+  const rerun = (...args: string[]) => spc(['rerun', sweep.folder, '--where', '', ...args], options);
+  const edit = (name: string, change: (line: string) => string): void =>
+    writeFileSync(
+      join(sweep.folder, name),
+      sweep
+        .lines(name)
+        .map((line) => `${change(line)}\n`)
+        .join(''),
+    );
+  beforeAll(async () => {
+    const folder = join(packages, '@tensorflow/tfjs');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "name": "@tensorflow/tfjs", "version": "4.22.0" }\n');
+    const ran = await spc(sweep.run, options);
+    expect(ran.code, ran.stderr).toBe(0);
+    edit('trials.jsonl', (line) => (line.includes('"strategy":"tsf"') ? line.replace(/"fe":[^,]*/, '"fe":7') : line));
+  });
+  const made = (cpu: string, name: 'cpu' | 'node' = 'cpu'): void =>
+    edit('provenance.jsonl', (line) => line.replace(new RegExp(`"${name}":"[^"]*"`), `"${name}":"${cpu}"`));
+
+  it('a difference on the same processor is a difference; exit code 4', async () => {
+    const left = await rerun();
+    expect([left.code, left.stdout]).toEqual([4, expect.stringMatching(/^differs {4}.* tsf seed 1\/0\n {2}first at result\.fe\n/m)]);
+    expect(left.stdout).toMatch(/^1 of 2 identical, 1 differ\n$/m);
+  });
+
+  it('a difference on another one is said to be that, with both names; what is the same is the same; exit code 0', async () => {
+    made('Abacus 9000');
+    const left = await rerun();
+    expect(left.code).toBe(0);
+    expect(left.stdout).toMatch(
+      /^other-processor {2}\S+ {2}cartpole\/angle tsf seed 1\/0\n {2}first at result\.fe\n {4}stored 7\n {4}again {2}\S+\n {2}made on Abacus 9000, this is .*: TensorFlow's bits are promised on one processor and one version of Node only\n/m,
+    );
+    expect(left.stdout).toMatch(/^identical {2}\S+ {2}cartpole\/angle none seed 1\/0\n/m);
+    expect(left.stdout).toMatch(/^1 of 2 identical, 0 differ, 1 on another processor\n$/m);
+    const json = JSON.parse((await rerun('--json')).stdout) as { trials: { strategy: string }[] };
+    expect(json).toMatchObject({ version: 1, identical: 1, differs: 0, otherProcessor: 1 });
+    expect(json.trials.find(({ strategy }) => strategy === 'tsf')).toMatchObject({
+      outcome: 'other-processor',
+      divergence: { where: 'result.fe' },
+      elsewhere: expect.stringContaining('made on Abacus 9000'),
+    });
+  });
+
+  it('the machine of the base counts where the base parted; exit code 4 when that is this one', async () => {
+    const before = sweep.lines('bases.jsonl').join();
+    edit('bases.jsonl', (line) => line.replace(/"gradientSteps":100/, '"gradientSteps":99'));
+    expect(sweep.lines('bases.jsonl').join()).not.toBe(before);
+    expect((await rerun()).code).toBe(0);
+    const [base] = sweep.lines('bases.jsonl').map((line) => JSON.parse(line) as { id: string });
+    const { PROCESSOR } = (await import('../../dist/worker/processor.js' as string)) as { PROCESSOR: string };
+    edit('provenance.jsonl', (line) => (line.includes(`"id":"${base!.id}"`) ? line.replace('Abacus 9000', PROCESSOR) : line));
+    const left = await rerun();
+    expect([left.code, left.stdout]).toEqual([4, expect.stringContaining('0 of 2 identical, 2 differ\n')]);
   });
 });

@@ -1,4 +1,4 @@
-import { cpus, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import type { AgentBus, Lease } from '../../bus/bus.ts';
 import { type Clock, systemClock } from '../../bus/clock.ts';
 import { AbortedError, ContentError, TransportError } from '../../contract/errors.ts';
@@ -7,6 +7,7 @@ import { failureRow, filesOf, type JobResult, type Row } from '../../contract/jo
 import type { BaseRow, Provenance, TrialRow } from '../../contract/rows.ts';
 import type { ExecutorPool } from '../executor/pool.ts';
 import type { Finished } from '../executor/protocol.ts';
+import { PROCESSOR } from '../processor.ts';
 
 export interface AgentOptions {
   readonly bus: AgentBus;
@@ -39,7 +40,6 @@ export interface Serving {
 
 /** The host's name is nobody's business: tables need to know only whether two rows share one. */
 const HOST = shortId(hostname()).slice(0, 8);
-const CPU = cpus()[0]?.model ?? 'unknown';
 
 /** Takes jobs from the bus, one per free slot, has them computed, and gives back rows. Holds leases and no other state. */
 export class Agent {
@@ -150,7 +150,7 @@ export class Agent {
         attempt: lease.attempt,
         ...(name !== undefined && { worker: name }),
         host: HOST,
-        cpu: CPU,
+        cpu: PROCESSOR,
         numerics,
         ...finished.facts,
       },
