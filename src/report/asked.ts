@@ -1,5 +1,5 @@
 import { canonicalJson, type Json } from '../contract/ids.ts';
-import { baseId, type TrialSpec, trialId } from '../contract/spec.ts';
+import { baseId, type EngineName, type TrialSpec, trialId } from '../contract/spec.ts';
 import type { Sweep } from '../contract/sweep.ts';
 import { expand, type PlannedTrial } from '../coordinator/expand.ts';
 
@@ -9,6 +9,7 @@ export interface Asked {
   readonly strategy: string;
   readonly overrides: Readonly<Record<string, Json>>;
   readonly arm: string;
+  readonly engine: EngineName;
   readonly seed: number;
   readonly correctionSeed: number;
   /** Its spec without the seed: the two together tell which row is its row. */
@@ -44,6 +45,9 @@ class LazyTrial implements Asked {
   }
   get arm(): string {
     return this.#first.arm;
+  }
+  get engine(): EngineName {
+    return this.#first.spec.base.engine;
   }
   get correctionSeed(): number {
     return this.#first.correctionSeed;

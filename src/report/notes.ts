@@ -17,6 +17,19 @@ export function acceptanceNotes(trials: readonly TrialRecord[]): string[] {
   return [`${refused.length} of ${judged.length} bases are not accepted for this scenario, and count all the same: ${why}`];
 }
 
+const PLAIN = 'computed by TensorFlow.js without its native library (engine tfjs-cpu): its times are not those of TensorFlow';
+
+/** Nobody should take plain JavaScript for the native library. Of the whole table where all of it is, otherwise of its rows. */
+export const engineNotes = (trials: readonly TrialRecord[]): string[] => (trials.every(isPlain) ? [PLAIN] : []);
+const isPlain = ({ trial }: TrialRecord): boolean => trial.engine === 'tfjs-cpu';
+
+/** Of one row of a table: that some of it is such. */
+export function rowEngineNotes(trials: readonly TrialRecord[], ofTable: readonly TrialRecord[]): string[] {
+  const plain = trials.filter(isPlain).length;
+  if (plain === 0 || ofTable.every(isPlain)) return [];
+  return [plain === trials.length ? PLAIN : `${plain} of ${trials.length} trials ${PLAIN}`];
+}
+
 /** Of one row: the trials that failed, and those without a row. */
 export function rowNotes(trials: readonly TrialRecord[], lines: readonly SeedLine[]): string[] {
   const lost = trials.filter((r) => r.state === 'failed');

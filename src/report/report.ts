@@ -1,7 +1,7 @@
 import type { Asked } from './asked.ts';
 import { groups } from './groups.ts';
 import { isMasked, METRICS, type Metric, metricName } from './metrics.ts';
-import { acceptanceNotes, cellNotes, failureText, rowNotes } from './notes.ts';
+import { acceptanceNotes, cellNotes, engineNotes, failureText, rowEngineNotes, rowNotes } from './notes.ts';
 import type { Column, Records, TrialRecord } from './records.ts';
 import { type Interval, interval95, type Summary, summaryOf } from './statistics.ts';
 import { type SeedLine, seedLines } from './summarize.ts';
@@ -120,8 +120,10 @@ function makeTable(scenario: string, trials: readonly TrialRecord[], read: reado
   });
   const frames = ({ strategy }: Draft): boolean => strategy === 'none' || strategy === 'retrain';
   const drafts = [...unordered.filter(frames), ...unordered.filter((draft) => !frames(draft))];
-  const marks = mark(acceptanceNotes(trials));
-  const rows = drafts.map((draft) => makeRow(draft, baselineOf(draft, drafts, view), columns, view, mark));
+  const marks = mark([...engineNotes(trials), ...acceptanceNotes(trials)]);
+  const rows = drafts.map((draft) =>
+    makeRow(draft, baselineOf(draft, drafts, view), columns, view, mark, rowEngineNotes(draft.trials, trials)),
+  );
   const distinct = (of: (trial: Asked) => number): number => new Set(trials.map(({ trial }) => of(trial))).size;
   const count = (state: TrialRecord['state']): number => trials.filter((r) => r.state === state).length;
   const counts = { asked: trials.length, ok: count('ok'), failed: count('failed') };
@@ -152,6 +154,7 @@ function makeRow(
   columns: readonly Metric[],
   view: View,
   mark: Mark,
+  said: readonly string[],
 ): Row {
   const n = lines.filter(({ ok }) => ok > 0).length;
   const failed = lines.filter((line) => line.failed > 0).length;
@@ -162,6 +165,7 @@ function makeRow(
   });
   const unmatched = view.baseline !== null && baseline === null && strategy !== view.baseline;
   const marks = mark([
+    ...said,
     ...rowNotes(trials, lines),
     ...(unmatched ? [`no difference: not one row of ${view.baseline} has the same other axes`] : []),
   ]);

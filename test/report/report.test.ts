@@ -36,6 +36,24 @@ describe('makeReport(…)', () => {
     });
   });
 
+  it('says of what tfjs-cpu computed that no native library did: of its rows, or of the whole table', async () => {
+    const note = 'computed by TensorFlow.js without its native library (engine tfjs-cpu): its times are not those of TensorFlow';
+    const by = (engine: 'wasm' | 'tfjs' | 'tfjs-cpu', seed = 1): SyntheticTrial => ({
+      strategy: 'tsf',
+      overrides: { engine },
+      engine,
+      seed,
+      row: {},
+    });
+    const mixed = await tableOf({ trials: [by('wasm'), by('tfjs'), by('tfjs-cpu')] });
+    expect([mixed.notes, mixed.marks, mixed.rows.map(({ marks }) => marks)]).toEqual([[note], [], [[], [], [1]]]);
+    const all = await tableOf({ trials: [by('tfjs-cpu'), by('tfjs-cpu', 2)] });
+    expect([all.notes, all.marks, all.rows.map(({ marks }) => marks)]).toEqual([[note], [1], [[]]]);
+    expect((await tableOf({ trials: [by('wasm'), by('tfjs')] })).notes).toEqual([]);
+    const averaged = await reportOf({ trials: [by('wasm'), by('tfjs-cpu')] }, { groupBy: ['strategy'] });
+    expect(averaged.tables[0]!.notes).toEqual([`1 of 2 trials ${note}`]);
+  });
+
   it('averages correction seeds within their training seed first', async () => {
     const trials = [0.8, 1.0, 0.7, 0.9].map((fe, i) => ({ strategy: 'tsf', seed: 1 + (i >> 1), correctionSeed: i & 1, row: { fe } }));
     const table = await tableOf({ trials });

@@ -30,7 +30,7 @@ const asked = askedOf(sweep);
 
 describe('askedOf(…)', () => {
   it('is expand(…), in its order, with the same ids', () => {
-    const plain = ({ scenario, strategy, overrides, arm, seed, correctionSeed, id, baseId, spec }: Omit<Asked, 'template'>) => {
+    const plain = ({ scenario, strategy, overrides, arm, seed, correctionSeed, id, baseId, spec }: Omit<Asked, 'template' | 'engine'>) => {
       return { scenario, strategy, overrides, arm, seed, correctionSeed, id, baseId, spec };
     };
     expect(asked.length).toBeGreaterThan(50);

@@ -29,6 +29,7 @@ export interface SyntheticTrial {
   readonly scenario?: string;
   readonly strategy: string;
   readonly overrides?: Asked['overrides'];
+  readonly engine?: Asked['engine'];
   readonly seed: number;
   readonly correctionSeed?: number;
   /** Numbers, a failure, or nothing: no row. */
@@ -67,11 +68,13 @@ export interface Synthetic {
 
 /** A plan and its rows, as the files would give them. */
 export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; source: Source } {
-  const asked = trials.map(({ scenario = 'cartpole/angle', strategy, overrides = {}, seed, correctionSeed = 0 }): Asked => {
-    const arm = [scenario, strategy, ...Object.entries(overrides).map(([key, value]) => `${key}=${value}`)].join(' ');
-    const ids = { template: `${arm} ${correctionSeed}`, id: `${arm} ${seed} ${correctionSeed}`, baseId: `base ${seed}`, spec };
-    return { ...ids, scenario, strategy, overrides, arm, seed, correctionSeed };
-  });
+  const asked = trials.map(
+    ({ scenario = 'cartpole/angle', strategy, overrides = {}, engine = 'wasm', seed, correctionSeed = 0 }): Asked => {
+      const arm = [scenario, strategy, ...Object.entries(overrides).map(([key, value]) => `${key}=${value}`)].join(' ');
+      const ids = { template: `${arm} ${correctionSeed}`, id: `${arm} ${seed} ${correctionSeed}`, baseId: `base ${seed}`, spec };
+      return { ...ids, scenario, strategy, overrides, arm, engine, seed, correctionSeed };
+    },
+  );
   const baseRows = [...new Set(trials.map((t) => t.seed))].map((seed) => {
     const { failure } = bases[seed] ?? {};
     const cost = { gradientSteps: 31_250, environmentSteps: 200_000 };
