@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ConfigError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
+import { cacheFolder, digestOf } from '../cache.ts';
 import { judgeVersion } from './version.ts';
 
 /** The server that is fetched where there is none. */
@@ -53,7 +53,7 @@ export async function findServer(ways: readonly Way[], versionOf = askVersion): 
 /** Where a server may be already: nothing is downloaded. */
 export function waysHere(env: Environment = process.env): Way[] {
   const named = env['SPC_NATS_SERVER'];
-  const folder = cacheFolder(env);
+  const folder = cacheFolder('nats-server', env);
   return [
     {
       name: 'SPC_NATS_SERVER',
@@ -67,7 +67,7 @@ export function waysHere(env: Environment = process.env): Way[] {
 
 /** How one is fetched into the cache. None of them needs to be root or installs anything. */
 export function waysToFetch(env: Environment = process.env): Way[] {
-  const folder = cacheFolder(env);
+  const folder = cacheFolder('nats-server', env);
   const into = (fetch: (scratch: string) => Promise<string>) => () => intoCache(folder, fetch);
   return [
     { name: `go install of ${PINNED}`, find: into((scratch) => byGo(scratch, env)) },
@@ -102,16 +102,6 @@ async function onPath(path: string, name: string): Promise<string> {
   const found = path.split(delimiter).map((folder) => join(folder, name));
   return found.find((candidate) => existsSync(candidate)) ?? fail(`no ${name} on it`);
 }
-
-function cacheFolder(env: Environment): string {
-  const own = { darwin: join(homedir(), 'Library', 'Caches'), win32: env['LOCALAPPDATA'] }[process.platform as string];
-  return join(env['XDG_CACHE_HOME'] || own || join(homedir(), '.cache'), 'safe-policy-correction', 'nats-server');
-}
-
-const digestOf = async (path: string): Promise<string> =>
-  createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
 
 /** A binary counts when it is still what was put there: its SHA-256 stands beside it. */
 async function cached(folder: string): Promise<string> {

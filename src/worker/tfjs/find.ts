@@ -27,6 +27,15 @@ interface Built {
 const require = createRequire(import.meta.url);
 const REMEDY = 'npm run tfjs:native brings it; engine: tfjs-cpu goes without';
 
+function libraryOf(note: string): string {
+  const text = readFileSync(note, 'utf8');
+  try {
+    const { library } = JSON.parse(text) as Partial<Built>;
+    if (typeof library === 'string') return library;
+  } catch {}
+  throw new HostError(`engine tfjs: expected the version of a library in ${note}, got ${JSON.stringify(text.slice(0, 60))}; ${REMEDY}`);
+}
+
 /** The folder of an installed package. Throws HostError where there is none. */
 function packageOf(name: TensorFlowName): string {
   try {
@@ -40,17 +49,17 @@ function packageOf(name: TensorFlowName): string {
 const versionOf = (folder: string): string =>
   (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
 
-/** The native binding as it lies on the disk; it is not loaded. Throws HostError where it is not whole. */
-export function findBinding(): Binding {
-  const folder = packageOf('tfjs');
+/** The native binding as it lies on the disk, in the package's `folder`; it is not loaded. Throws HostError where it is not whole. */
+export function findBinding(folder = packageOf('tfjs')): Binding {
   const lib = join(folder, 'lib');
   const addons = existsSync(lib) ? readdirSync(lib).map((napi) => join(lib, napi)) : [];
   const addon = addons.find((path) => existsSync(join(path, 'tfjs_binding.node')));
   if (addon === undefined) throw new HostError(`engine tfjs: expected the native binding of ${PACKAGES.tfjs}, found none; ${REMEDY}`);
   const version = versionOf(folder);
   const note = join(addon, 'spc.json');
-  if (existsSync(note)) return { version, library: (JSON.parse(readFileSync(note, 'utf8')) as Built).library, locked: true };
-  const libraries = readdirSync(join(folder, 'deps', 'lib')).map((name) => name.match(/^libtensorflow\.(?:so\.)?(\d+\.\d+\.\d+)/)?.[1]);
+  if (existsSync(note)) return { version, library: libraryOf(note), locked: true };
+  const deps = join(folder, 'deps', 'lib');
+  const libraries = (existsSync(deps) ? readdirSync(deps) : []).map((name) => name.match(/^libtensorflow\.(?:so\.)?(\d+\.\d+\.\d+)/)?.[1]);
   const library = libraries.find((found) => found !== undefined);
   if (library === undefined) throw new HostError(`engine tfjs: expected a TensorFlow library beside the binding, found none; ${REMEDY}`);
   return { version, library, locked: false };
