@@ -6,6 +6,7 @@ import { NatsCoordinatorBus } from '../bus/nats/coordinator.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
 import { shortId } from '../contract/ids.ts';
 import type { JobResult } from '../contract/job.ts';
+import type { EngineName } from '../contract/spec.ts';
 import { FIRST_WINDOW, Presence } from '../coordinator/presence.ts';
 import type { Schedule } from '../coordinator/schedule.ts';
 import { Agent } from '../worker/agent/agent.ts';
@@ -40,15 +41,16 @@ export interface Crew {
 interface Local {
   readonly files: Files;
   readonly slots: number;
+  readonly engines: readonly EngineName[];
   readonly numerics: string;
   readonly warn: (message: string) => void;
   readonly threadModule?: string;
 }
 
 /** This process's own threads, over the bus within it. */
-export async function localCrew({ files, slots, numerics, warn, threadModule }: Local): Promise<Crew> {
+export async function localCrew({ files, slots, engines, numerics, warn, threadModule }: Local): Promise<Crew> {
   const bus = new LocalBus(files);
-  const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
+  const pool = new ExecutorPool({ slots, engines, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics, warn });
   return {
     bus,

@@ -88,9 +88,10 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     process.exitCode = EXIT.empty;
     return;
   }
-  numericsOf(enginesOf(chosen.map(({ row }) => row))); // throws where one of their engines is not installed
+  const engines = enginesOf(chosen.map(({ row }) => row));
+  numericsOf(engines); // throws where one of them is not installed
 
-  const pool = new ExecutorPool({ slots, warn, ...(threadModule && { threadModule }) });
+  const pool = new ExecutorPool({ slots, engines, warn, ...(threadModule && { threadModule }) });
   const interrupt = onInterrupt({ drain: () => pool.stop(), leave: () => {} });
   const files = new DiskFiles(folder);
   const stored = await storedBases(folder, new Set(chosen.map(({ row }) => row.base)));

@@ -61,7 +61,8 @@ export async function compute(
 ): Promise<boolean | null> {
   const { sweep, text } = loaded;
   const trials = expand(sweep);
-  const code = numericsOf(enginesOf(trials)); // throws where one of them is not installed: before anything is written
+  const engines = enginesOf(trials);
+  const code = numericsOf(engines); // throws where one of them is not installed: before anything is written
   let say = (message: string): void => void process.stderr.write(`${message}\n`);
   const warn = (message: string): void => say(message);
 
@@ -70,7 +71,7 @@ export async function compute(
   const common = { files: store.files, numerics: code.all, warn };
   const joining =
     at === undefined
-      ? localCrew({ ...common, slots, ...(threadModule && { threadModule }) })
+      ? localCrew({ ...common, slots, engines, ...(threadModule && { threadModule }) })
       : natsCrew({ ...common, ...at, folder, sweep: sweep.name, cancelled: (reason) => cancel(reason), ...(leaseMs && { leaseMs }) });
   const crew = await joining.catch(async (error: unknown) => {
     await store.close();

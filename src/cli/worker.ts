@@ -39,14 +39,15 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   if (label !== undefined && !/^[\w.-]{1,40}$/.test(label))
     throw new ConfigError(`--label: expected at most 40 letters, digits, dots, - or _, got ${label}`);
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
-  const code = numericsOf(engines(args.engine));
+  const names = engines(args.engine);
+  const code = numericsOf(names);
   const cap = capability(code.all);
   const broker = brokerOf(args, 'worker', warn);
   const id = workerId(broker.credentials?.name);
 
   const link = await NatsLink.connect({ ...broker, name: 'worker', warn });
   const bus = new NatsAgentBus(link, { cap });
-  const pool = new ExecutorPool({ slots, most, warn, ...(threadModule && { threadModule }) });
+  const pool = new ExecutorPool({ slots, engines: names, most, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });
   const me = { host: hostname().slice(0, 64), pid: process.pid, node: process.version, startedAt: new Date().toISOString() };
   const who = { id, label: label ?? null, cap, ...me };

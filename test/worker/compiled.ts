@@ -18,4 +18,5 @@ export const { numericsOf } = await load<typeof import('../../src/worker/engines
 export const fakeThread = new URL('./fake/thread.mjs', import.meta.url).href;
 export const brokenThread = new URL('./fake/broken.mjs', import.meta.url).href;
 export const sleepyThread = new URL('./fake/sleepy.mjs', import.meta.url).href;
+export const lackingThread = new URL('./fake/lacking.mjs', import.meta.url).href;
 export const lazyThread = new URL('./fake/lazy.mjs', import.meta.url).href;

@@ -2,14 +2,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Job } from '../../src/contract/job.ts';
 import { unlimited } from '../../src/contract/job.ts';
-import { baseId } from '../../src/contract/spec.ts';
+import { baseId, type EngineName } from '../../src/contract/spec.ts';
 import type { AdamState, Network, Shape } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/worker/engines.ts';
 import { watchMemory } from '../../src/worker/executor/memory.ts';
 import { cells } from '../../src/worker/executor/protocol.ts';
 import { loadTensorFlow } from '../../src/worker/tfjs/load.ts';
 import { ENGINES, installed } from '../math/engines.ts';
-import { ExecutorPool, numericsOf } from './compiled.ts';
+import { ExecutorPool, lackingThread, numericsOf } from './compiled.ts';
 import { smallBase } from './specs.ts';
 
 const names = ENGINES.map(({ name }) => name).filter((name) => name === 'tfjs' || name === 'tfjs-cpu');
@@ -89,6 +89,16 @@ describe.each(names)('a network of %s', (name) => {
       network.forward(new Float32Array(4), 1);
       expect(tf.getBackend()).toBe(name === 'tfjs' ? 'tensorflow' : 'cpu');
     }
+  });
+});
+
+describe('ExecutorPool({ engines })', () => {
+  it('is an error that says what is missing, and no row, where an engine does not start', async () => {
+    const pool = new ExecutorPool({ slots: 1, engines: ['no such'] as unknown as EngineName[], threadModule: lackingThread });
+    pools.push(pool);
+    await expect(pool.run(jobOf(1, 'tfjs-cpu'), null)).rejects.toThrow(
+      'the executor process does not start (exit code 1, 3 times): self-test: engine no such: expected it to be installed, found nothing',
+    );
   });
 });
 

@@ -158,7 +158,8 @@ const deadline = setTimeout(() => void broken(`no answer to the self-test within
 try {
   await Promise.all(Array.from({ length: slots }, () => pool.run({ selfTest: engines })));
 } catch (error) {
-  await broken(`self-test: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const { stack = String(error), message } = error as Partial<Error>;
+  await broken(`self-test: ${stack.startsWith('HostError: ') ? message : stack}`); // where it was thrown is no news to who must act
 }
 clearTimeout(deadline);
 const atRestMb = process.memoryUsage.rss() / MB;
