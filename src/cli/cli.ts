@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { compareCommand } from './compare.ts';
 import { cancelCommand, pauseCommand, resumeCommand, workersCommand } from './control.ts';
 import { exportCommand } from './export.ts';
 import { logsCommand } from './logs.ts';
@@ -32,6 +33,10 @@ await main(process.argv.slice(2), [
     'table quick --baseline none --metric fe,rsi': 'differences to the untouched base, seed by seed',
     'table quick --group-by strategy --format tex': 'averaged over all other axes, for a paper',
     'table quick --json': 'full precision, for programs',
+  }),
+  withExamples(compareCommand, {
+    'compare engines --axis engine --to wasm': 'the engines of a sweep side by side, and where they part',
+    'compare tuning --axis correct.learningRate --where strategy=tsf:paper --metric fe,rsi': 'any other axis',
   }),
   rerunCommand(),
   withExamples(exportCommand, {

@@ -5,7 +5,7 @@ import { ConfigError } from '../contract/errors.ts';
 import { nearest, printProblem } from '../contract/problems.ts';
 
 /** Where `run` leaves its results. */
-const RESULTS = 'results';
+export const RESULTS = 'results';
 
 const EXIT = { incomplete: 1, empty: 5 } as const;
 const FORMATS = ['md', 'csv', 'tex', 'json'] as const;
@@ -23,7 +23,8 @@ interface TableArguments {
   readonly missing: boolean | undefined;
 }
 
-const list = (text: string | undefined): string[] | undefined => text?.split(',').map((name) => name.trim());
+/** Names by commas. */
+export const list = (text: string | undefined): string[] | undefined => text?.split(',').map((name) => name.trim());
 
 /** Reads, never writes. */
 async function table(args: TableArguments): Promise<void> {

@@ -103,7 +103,8 @@ export const isComplete = (report: Report): boolean => report.unfinished.length 
 export const columnsOf = ({ columns }: ScenarioTable): readonly Metric[] =>
   columns.flatMap((key) => METRICS.find((m) => m.key === key) ?? []);
 
-type Mark = (texts: readonly string[]) => number[];
+/** Numbers of footnotes, each said once. */
+export type Mark = (texts: readonly string[]) => number[];
 
 function makeTable(scenario: string, trials: readonly TrialRecord[], read: readonly Column[], view: View): ScenarioTable {
   const notes: string[] = [];
@@ -180,7 +181,8 @@ function makeRow(
   return { strategy, overrides, ...counts, cells: Object.fromEntries(cells), pairs, ...(view.perSeed && { seeds: lines }) };
 }
 
-function difference(
+/** Over the seeds that have the number on both sides; `pairs` of them finished on both. */
+export function difference(
   metric: Metric,
   strategy: string | null,
   paired: readonly { readonly line: SeedLine; readonly other: SeedLine }[],

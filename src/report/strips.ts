@@ -38,7 +38,7 @@ export function layOut<C>(frame: Frame, columns: readonly C[], make: (column: C,
 const fits = (block: string): boolean => block.split('\n').every((line) => width(line) <= WIDTH);
 export const width = (text: string): number => [...text].length;
 export const left = (text: string, to: number): string => text + ' '.repeat(Math.max(0, to - width(text)));
-const right = (text: string, to: number): string => ' '.repeat(Math.max(0, to - width(text))) + text;
+export const right = (text: string, to: number): string => ' '.repeat(Math.max(0, to - width(text))) + text;
 
 function printBlock({ lead, over, under }: Frame, strips: readonly Strip[]): string {
   const columns = [...lead, ...strips].map(({ header, cells, align }) => {

@@ -5,10 +5,12 @@ import { loadSweep } from '../coordinator/load.ts';
 import { explainEmpty, parseWhere, type Subject } from '../coordinator/where.ts';
 import { askedOf } from './asked.ts';
 import type { Sheet } from './cells.ts';
+import { type Comparison, makeComparison, type Question } from './compare.ts';
 import { csvReport } from './csv.ts';
 import { jsonReport } from './json.ts';
 import { markdownReport } from './markdown.ts';
 import { chooseMetrics } from './metrics.ts';
+import { readWays } from './partings.ts';
 import { readRecords, type TrialRecord } from './records.ts';
 import { makeReport, type Report } from './report.ts';
 import { readSource } from './source.ts';
@@ -59,6 +61,19 @@ const subject = ({ trial, state }: TrialRecord): Subject => ({
 /** The tables of a results folder. Throws ConfigError for names that are not there, NothingSelected for a filter that nothing meets. */
 export const readReport = async (folder: string, options: ViewOptions = {}): Promise<Report> =>
   (await readResults(folder, options.metrics))(options);
+
+/** What stands along an axis without being asked for: what a correction is judged by, and what it costs. */
+const COMPARED = ['fe', 'finalFe', 'worstCase', 'closedLoop', 'rsi', 'timeOverhead'];
+
+/** Arms of a results folder side by side. Reads, never writes; throws as `readReport` does. */
+export async function readComparison(folder: string, question: Question & Pick<ViewOptions, 'metrics'>): Promise<Comparison> {
+  const columns = chooseMetrics(question.metrics ?? COMPARED);
+  const { sweep } = loadSweep(join(folder, 'sweep.yaml'));
+  const asked = askedOf(sweep);
+  const found = await readRecords(asked, readSource(folder, asked), columns);
+  const records = choose(found.records, question.where ?? '');
+  return makeComparison(sweep.name, { ...found, records }, await readWays(folder), question);
+}
 
 /** What every view but the terminal's is called as a file, and in `--format`. */
 export const FORMATS: Readonly<Record<'md' | 'csv' | 'tex' | 'json', (report: Report, sheet?: Sheet) => string>> = {

@@ -60,6 +60,10 @@ export function result(found: Found): TrialResult {
   };
 }
 
+/** Every engine trains bases of its own. */
+export const baseIdOf = (engine: Asked['engine'], seed: number): string =>
+  engine === 'wasm' ? `base ${seed}` : `base ${seed} by ${engine}`;
+
 export interface Synthetic {
   readonly trials: readonly SyntheticTrial[];
   /** By seed; default: 31,250 gradient steps, 200,000 environment steps, trained in 10 s on host `a`. */
@@ -71,14 +75,15 @@ export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; 
   const asked = trials.map(
     ({ scenario = 'cartpole/angle', strategy, overrides = {}, engine = 'wasm', seed, correctionSeed = 0 }): Asked => {
       const arm = [scenario, strategy, ...Object.entries(overrides).map(([key, value]) => `${key}=${value}`)].join(' ');
-      const ids = { template: `${arm} ${correctionSeed}`, id: `${arm} ${seed} ${correctionSeed}`, baseId: `base ${seed}`, spec };
+      const ids = { template: `${arm} ${correctionSeed}`, id: `${arm} ${seed} ${correctionSeed}`, baseId: baseIdOf(engine, seed), spec };
       return { ...ids, scenario, strategy, overrides, arm, engine, seed, correctionSeed };
     },
   );
-  const baseRows = [...new Set(trials.map((t) => t.seed))].map((seed) => {
+  const seedOf = new Map(asked.map(({ baseId, seed }) => [baseId, seed]));
+  const baseRows = [...seedOf].map(([id, seed]) => {
     const { failure } = bases[seed] ?? {};
     const cost = { gradientSteps: 31_250, environmentSteps: 200_000 };
-    return failure ? { id: `base ${seed}`, cost: null, failure } : { id: `base ${seed}`, cost };
+    return failure ? { id, cost: null, failure } : { id, cost };
   });
   const rows = trials.flatMap(({ row }, i): FoundTrial[] => {
     const { id, baseId: base, template, seed } = asked[i]!;
@@ -88,8 +93,8 @@ export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; 
   });
   const facts = { attempt: 1, cpu: 'cpu', node: 'v20', engine: 'wasm', numerics: 'n', startedAt: '2026-01-01T00:00:00Z', wallMs: 1 };
   const provenance: Provenance[] = [
-    ...baseRows.flatMap(({ id }, i): Provenance[] => {
-      const { host = 'a', trainMs = 10_000 } = bases[[...new Set(trials.map((t) => t.seed))][i]!] ?? {};
+    ...baseRows.flatMap(({ id }): Provenance[] => {
+      const { host = 'a', trainMs = 10_000 } = bases[seedOf.get(id)!] ?? {};
       return trainMs === null ? [] : [{ ...facts, id, kind: 'base', ok: true, host, phasesMs: { train: trainMs, evaluate: 3 } }];
     }),
     ...trials.flatMap(({ row }, i): Provenance[] => {
