@@ -73,9 +73,11 @@ const placeOf = ({ base, rules }: TrialSpec): string => canonicalJson([base.envi
 
 const runsAgain = (row: BaseRow | TrialRow | undefined): boolean => row !== undefined && !row.ok && isTransient(row.failure);
 
-/** `4f3k2m7q...  cartpole/angle tsf seed 3/0`. */
-export const labelOf = ({ id, scenario, spec }: Subject): string =>
-  `${id}  ${scenario} ${spec.strategy} seed ${spec.base.seed}/${spec.correctionSeed}`;
+/** `4f3k2m7q...  cartpole/angle tsf seed 3/0`; another engine than the usual one is named. */
+export function labelOf({ id, scenario, spec: { base, strategy, correctionSeed } }: Subject): string {
+  const by = base.engine === 'wasm' ? '' : ` engine=${base.engine}`;
+  return `${id}  ${scenario} ${strategy}${by} seed ${base.seed}/${correctionSeed}`;
+}
 
 const SHOWN = 20;
 

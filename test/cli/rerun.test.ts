@@ -142,7 +142,10 @@ describe('spc rerun of rows by TensorFlow, made on another processor', () => {
 
   it('a difference on the same processor is a difference; exit code 4', async () => {
     const left = await rerun();
-    expect([left.code, left.stdout]).toEqual([4, expect.stringMatching(/^differs {4}.* tsf seed 1\/0\n {2}first at result\.fe\n/m)]);
+    expect([left.code, left.stdout]).toEqual([
+      4,
+      expect.stringMatching(/^differs {4}.* tsf engine=tfjs-cpu seed 1\/0\n {2}first at result\.fe\n/m),
+    ]);
     expect(left.stdout).toMatch(/^1 of 2 identical, 1 differ\n$/m);
   });
 
@@ -151,9 +154,9 @@ describe('spc rerun of rows by TensorFlow, made on another processor', () => {
     const left = await rerun();
     expect(left.code).toBe(0);
     expect(left.stdout).toMatch(
-      /^other-processor {2}\S+ {2}cartpole\/angle tsf seed 1\/0\n {2}first at result\.fe\n {4}stored 7\n {4}again {2}\S+\n {2}made on Abacus 9000, this is .*: TensorFlow's bits are promised on one processor and one version of Node only\n/m,
+      /^other-processor {2}\S+ {2}cartpole\/angle tsf engine=tfjs-cpu seed 1\/0\n {2}first at result\.fe\n {4}stored 7\n {4}again {2}\S+\n {2}made on Abacus 9000, this is .*: TensorFlow's bits are promised on one processor and one version of Node only\n/m,
     );
-    expect(left.stdout).toMatch(/^identical {2}\S+ {2}cartpole\/angle none seed 1\/0\n/m);
+    expect(left.stdout).toMatch(/^identical {2}\S+ {2}cartpole\/angle none engine=tfjs-cpu seed 1\/0\n/m);
     expect(left.stdout).toMatch(/^1 of 2 identical, 0 differ, 1 on another processor\n$/m);
     const json = JSON.parse((await rerun('--json')).stdout) as { trials: { strategy: string }[] };
     expect(json).toMatchObject({ version: 1, identical: 1, differs: 0, otherProcessor: 1 });
