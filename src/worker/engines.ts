@@ -21,5 +21,5 @@ export function numericsOf(names: readonly EngineName[]): Numerics {
   const [only, ...others] = [...new Set(names)].sort();
   if (only === undefined) throw new RangeError('numericsOf: expected an engine, got none');
   const version = others.length === 0 ? versionOf(only) : [only, ...others].map((name) => `${name} ${versionOf(name)}`).join(', ');
-  return numerics(version, names.some(isTensorFlow) ? ['worker/tfjs'] : []);
+  return numerics(version, names.some(isTensorFlow) ? ['worker/tfjs/engine.js', 'worker/tfjs/load.js'] : []);
 }
