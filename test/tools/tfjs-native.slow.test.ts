@@ -93,7 +93,7 @@ describe.skipIf(typeof binding === 'string')('npm run tfjs:race', () => {
     expect(race('--runs', '5', '--training')).toMatch(/with the lock, 2 threads that train: 0 of 5 processes crashed/);
   });
 
-  it('sees crashes without it: about every second process is one, so 100 of them are asked at most', () => {
+  it('sees crashes without it: about every third process is one, so 100 of them are asked at most', () => {
     for (let i = 0; i < 5; i++) if (!/: 0 of 20 /.test(race('--runs', '20', '--unlocked'))) return;
     expect.unreachable('100 processes without the lock, and none crashed: does the stress still reach the set of names?');
   });
