@@ -36,7 +36,7 @@ interface RerunJson {
   readonly folder: string;
   readonly identical: number;
   readonly differs: number;
-  readonly otherProcessor: number;
+  readonly otherMachine: number;
   readonly skipped: number;
   readonly unread: number;
   readonly trials: readonly Outcome[];
@@ -48,11 +48,11 @@ interface Outcome {
   readonly strategy: string;
   readonly seed: number;
   readonly correctionSeed: number;
-  /** `other-processor`: it differs, but was made where TensorFlow's bits may be others; `skipped`: the stored row is no finding but a crash or a limit; `unread`: its base's stored policy could not be read. */
-  readonly outcome: 'identical' | 'differs' | 'other-processor' | 'skipped' | 'unread';
+  /** `other-machine`: it differs, but was made where TensorFlow's bits may be others; `skipped`: the stored row is no finding but a crash or a limit; `unread`: its base's stored policy could not be read. */
+  readonly outcome: 'identical' | 'differs' | 'other-machine' | 'skipped' | 'unread';
   /** Where the two first parted. */
   readonly divergence?: Divergence;
-  /** Of `other-processor`: which it was, and which this is. */
+  /** Of `other-machine`: which it was, and which this is. */
   readonly elsewhere?: string;
 }
 
@@ -71,7 +71,7 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const terms = parseWhere(args.where);
   const folder = resultsFolder(args.results);
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
-  const scenarios = await scenarioNames(folder, warn);
+  const { scenarios, sameCode } = await frozenFacts(folder, warn);
   const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject }[] = [];
   const subjects: Subject[] = [];
   for await (const { row, text } of readRows(folder, 'trial')) {
@@ -131,9 +131,10 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
       const trial = await again(row, base);
       const same = base.divergence === null && canonicalJson(trial) === text;
       if (same) return { subject, divergence: null };
-      const divergence = base.divergence ?? trialDivergence(row, trial) ?? bytes(text, canonicalJson(trial));
+      const divergence = base.divergence ?? trialDivergence(row, trial);
+      if (divergence === null) return { subject, divergence: bytes(text, canonicalJson(trial)) };
       const parted = base.divergence ? row.base : row.id;
-      return { subject, divergence, reason: elsewhere(row.spec.base.engine, machines.get(parted), here) };
+      return { subject, divergence, reason: sameCode ? elsewhere(row.spec.base.engine, machines.get(parted), here) : null };
     });
     for (const work of works) work.catch(() => {}); // awaited below, in order
     for (const work of works) {
@@ -147,10 +148,10 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
         outcomes.push({ ...trial, outcome: 'skipped' });
         print(`skipped    ${labelOf(subject)}: the stored row is no finding (${skipped})\n`);
       } else if (divergence) {
-        outcomes.push({ ...trial, ...(reason ? { outcome: 'other-processor', elsewhere: reason } : { outcome: 'differs' }), divergence });
+        outcomes.push({ ...trial, ...(reason ? { outcome: 'other-machine', elsewhere: reason } : { outcome: 'differs' }), divergence });
         const { where, stored, again } = divergence;
         print(
-          `${reason ? 'other-processor' : 'differs  '}  ${labelOf(subject)}\n  first at ${where}\n    stored ${stored}\n    again  ${again}\n`,
+          `${reason ? 'other-machine' : 'differs  '}  ${labelOf(subject)}\n  first at ${where}\n    stored ${stored}\n    again  ${again}\n`,
         );
         if (reason) print(`  ${reason}\n`);
       } else {
@@ -167,11 +168,11 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     pool.stop();
   }
   const [identical, differs, skipped, unread] = [count('identical'), count('differs'), count('skipped'), count('unread')];
-  const otherProcessor = count('other-processor');
-  const rest = `${otherProcessor > 0 ? `, ${otherProcessor} on another processor` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}${unread > 0 ? `, ${unread} without a readable base` : ''}`;
+  const otherMachine = count('other-machine');
+  const rest = `${otherMachine > 0 ? `, ${otherMachine} on another machine` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}${unread > 0 ? `, ${unread} without a readable base` : ''}`;
   print(`${identical} of ${chosen.length} identical, ${differs} differ${rest}\n`);
   if (args.json) {
-    const whole: RerunJson = { version: 1, folder, identical, differs, otherProcessor, skipped, unread, trials: outcomes };
+    const whole: RerunJson = { version: 1, folder, identical, differs, otherMachine, skipped, unread, trials: outcomes };
     process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
   }
   process.exitCode = differs > 0 ? EXIT.differs : unread > 0 ? EXIT.unread : EXIT.identical;
@@ -184,29 +185,36 @@ function bytes(stored: string, again: string): Divergence {
   return { where: `the bytes of the line, letter ${at + 1}`, stored: cut(stored), again: cut(again) };
 }
 
-/** Names are labels, and no row has them: they come from the frozen sweep. Says when the rows were computed by other code. */
-async function scenarioNames(folder: string, warn: (message: string) => void): Promise<ReadonlyMap<string, string>> {
-  const frozen = await readFrozen(folder);
-  if (!frozen) return new Map();
-  const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`);
-  const trials = expand(sweep);
-  warnOfCode(folder, frozen.numerics, enginesOf(trials), warn);
-  return new Map(trials.map(({ id, scenario }) => [id, scenario]));
+interface FrozenFacts {
+  /** Names are labels, and no row has them: they come from the frozen sweep. */
+  readonly scenarios: ReadonlyMap<string, string>;
+  /** The rows are known to be of this code. */
+  readonly sameCode: boolean;
 }
 
-/** Some rows can be compared although an engine of the others is not here. */
-function warnOfCode(folder: string, before: Numerics, engines: readonly EngineName[], warn: (message: string) => void): void {
+async function frozenFacts(folder: string, warn: (message: string) => void): Promise<FrozenFacts> {
+  const frozen = await readFrozen(folder);
+  if (!frozen) return { scenarios: new Map(), sameCode: false };
+  const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`);
+  const trials = expand(sweep);
+  const scenarios = new Map(trials.map(({ id, scenario }) => [id, scenario]));
+  return { scenarios, sameCode: isOurCode(folder, frozen.numerics, enginesOf(trials), warn) };
+}
+
+/** Whether these numerics are ours; says so where they are not, or where that cannot be told: some rows can be compared although an engine of the others is not here. */
+function isOurCode(folder: string, before: Numerics, engines: readonly EngineName[], warn: (message: string) => void): boolean {
   let now: Numerics;
   try {
     now = numericsOf(engines);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     warn(`${folder}: whether its rows were computed by this code cannot be told (${error.message})`);
-    return;
+    return false;
   }
-  if (now.all === before.all) return;
+  if (now.all === before.all) return true;
   const changes = numericsDiff(before, now).map((change) => `  ${change}`);
   warn(`${folder}: its rows were computed by other code, so they may well differ\n${changes.slice(0, 10).join('\n')}`);
+  return false;
 }
 
 async function storedBases(folder: string, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, BaseRow>> {

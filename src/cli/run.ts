@@ -9,7 +9,7 @@ import { type Loaded, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
-import { numericsOf } from '../worker/engines.ts';
+import { expectFit, numericsOf } from '../worker/engines.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
@@ -62,7 +62,8 @@ export async function compute(
   const { sweep, text } = loaded;
   const trials = expand(sweep);
   const engines = enginesOf(trials);
-  const code = numericsOf(engines); // throws where one of them is not installed: before anything is written
+  const code = numericsOf(engines); // both throw where one of them is not installed, or not fit: before anything is written
+  if (at === undefined) expectFit(engines, slots);
   let say = (message: string): void => void process.stderr.write(`${message}\n`);
   const warn = (message: string): void => say(message);
 

@@ -45,9 +45,9 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const broker = brokerOf(args, 'worker', warn);
   const id = workerId(broker.credentials?.name);
 
+  const pool = new ExecutorPool({ slots, engines: names, most, warn, ...(threadModule && { threadModule }) }); // or throws: before anybody hears of us
   const link = await NatsLink.connect({ ...broker, name: 'worker', warn });
   const bus = new NatsAgentBus(link, { cap });
-  const pool = new ExecutorPool({ slots, engines: names, most, warn, ...(threadModule && { threadModule }) });
   const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });
   const me = { host: hostname().slice(0, 64), pid: process.pid, node: process.version, startedAt: new Date().toISOString() };
   const who = { id, label: label ?? null, cap, ...me };

@@ -76,6 +76,8 @@ export interface Engine {
   /** Distinguishes builds that give other bits; part of every provenance record. */
   readonly version: string;
   network(shape: Shape, maxRows: number): Network;
+  /** Memory that its networks hold and JavaScript does not know of. */
+  heldBytes?(): number;
 }
 
 /**

@@ -154,17 +154,25 @@ describe('spc rerun of rows by TensorFlow, made on another processor', () => {
     const left = await rerun();
     expect(left.code).toBe(0);
     expect(left.stdout).toMatch(
-      /^other-processor {2}\S+ {2}cartpole\/angle tsf engine=tfjs-cpu seed 1\/0\n {2}first at result\.fe\n {4}stored 7\n {4}again {2}\S+\n {2}made on Abacus 9000, this is .*: TensorFlow's bits are promised on one processor and one version of Node only\n/m,
+      /^other-machine {2}\S+ {2}cartpole\/angle tsf engine=tfjs-cpu seed 1\/0\n {2}first at result\.fe\n {4}stored 7\n {4}again {2}\S+\n {2}made on Abacus 9000, this is .*: TensorFlow's bits are promised on one processor and one version of Node only\n/m,
     );
     expect(left.stdout).toMatch(/^identical {2}\S+ {2}cartpole\/angle none engine=tfjs-cpu seed 1\/0\n/m);
-    expect(left.stdout).toMatch(/^1 of 2 identical, 0 differ, 1 on another processor\n$/m);
+    expect(left.stdout).toMatch(/^1 of 2 identical, 0 differ, 1 on another machine\n$/m);
     const json = JSON.parse((await rerun('--json')).stdout) as { trials: { strategy: string }[] };
-    expect(json).toMatchObject({ version: 1, identical: 1, differs: 0, otherProcessor: 1 });
+    expect(json).toMatchObject({ version: 1, identical: 1, differs: 0, otherMachine: 1 });
     expect(json.trials.find(({ strategy }) => strategy === 'tsf')).toMatchObject({
-      outcome: 'other-processor',
+      outcome: 'other-machine',
       divergence: { where: 'result.fe' },
       elsewhere: expect.stringContaining('made on Abacus 9000'),
     });
+  });
+
+  it('the same difference made by other code is a difference; exit code 4', async () => {
+    const numerics = readFileSync(join(sweep.folder, 'numerics.json'), 'utf8');
+    writeFileSync(join(sweep.folder, 'numerics.json'), numerics.replace(/"all": "[^"]*"/, `"all": "${'0'.repeat(64)}"`));
+    const left = await rerun();
+    writeFileSync(join(sweep.folder, 'numerics.json'), numerics);
+    expect([left.code, left.stderr]).toEqual([4, expect.stringContaining('its rows were computed by other code')]);
   });
 
   it('the machine of the base counts where the base parted; exit code 4 when that is this one', async () => {

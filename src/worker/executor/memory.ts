@@ -13,13 +13,14 @@ const COLLECTIONS = 2;
 /** What this thread holds, in bytes. WASM memory counts whole, as it was asked for. */
 interface Held {
   readonly heap: number;
-  /** Array buffers and WASM memory. */
+  /** Array buffers, WASM memory, tensors. */
   readonly outside: number;
 }
 
-function held(): Held {
+/** `unseen` is what an engine holds beside them. */
+export function held(unseen = 0): Held {
   const { used_heap_size: heap, external_memory: outside } = getHeapStatistics();
-  return { heap, outside };
+  return { heap, outside: outside + unseen };
 }
 
 /** Garbage counts until it is collected; without `--expose-gc` nobody collects. */

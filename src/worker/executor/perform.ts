@@ -4,8 +4,8 @@ import { failureRow, type Job } from '../../contract/job.ts';
 import type { Observe, Phase } from '../../contract/observe.ts';
 import type { BaseRow, Failure, TrialRow } from '../../contract/rows.ts';
 import type { BaseSpec, EngineName, TrialSpec } from '../../contract/spec.ts';
-import type { Engine } from '../../math/engine.ts';
-import { collect, type MemoryWatch, watchMemory } from './memory.ts';
+import type { Engine, Network } from '../../math/engine.ts';
+import { collect, held, type MemoryWatch, watchMemory } from './memory.ts';
 import { type Answer, cells, type Facts, type Finished, type SelfTest, type Work } from './protocol.ts';
 
 /** What a thread can do: the pure functions of jobs.ts, or those of a test. */
@@ -35,11 +35,13 @@ export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | stri
     if ('selfTest' in task) return task.selfTest.map((name) => engineOf(name).version).join();
     const shared = new Int32Array(task.cells);
     Atomics.store(shared, cells.started, 1);
-    const memory = watchMemory(task.memoryMb, shared);
+    let chosen: Engine | null = null;
+    const memory = watchMemory(task.memoryMb, shared, () => held(chosen?.heldBytes?.()));
     const watch = stopwatch(shared);
     const startedAt = new Date().toISOString();
     const start = performance.now();
     const { job } = task;
+    const networks: Network[] = [];
     let engine = '';
     const facts = (): Facts => ({
       node: process.version,
@@ -49,9 +51,9 @@ export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | stri
       phasesMs: watch.phasesMs(),
     });
     try {
-      const chosen = engineOf(job.kind === 'base' ? job.spec.engine : job.spec.base.engine);
+      chosen = engineOf(job.kind === 'base' ? job.spec.engine : job.spec.base.engine);
       engine = `${chosen.name} ${chosen.version}`;
-      const done = compute(jobs, job, task.policy, watchedEngine(chosen, memory), watchedObserve(watch.observe, memory));
+      const done = compute(jobs, job, task.policy, watchedEngine(chosen, memory, networks), watchedObserve(watch.observe, memory));
       memory.check();
       return { ...done, facts: facts() };
     } catch (thrown) {
@@ -59,15 +61,18 @@ export function makeThread(jobs: Jobs): (task: Work | SelfTest) => Answer | stri
       const error = memory.explain(thrown);
       if (error instanceof MemoryError) collect(); // what it held is garbage now, and the next job's memory is counted with it
       return { row: failureRow(job, failureOf(error)), files: [], facts: { ...facts(), stack: stackOf(error) } };
+    } finally {
+      for (const network of networks) network.free(); // who fails does not, and not every engine's memory is collected
     }
   };
 }
 
-/** A network is the largest thing that a job asks for, and costs nothing until it is touched: judged before. */
-const watchedEngine = (engine: Engine, memory: MemoryWatch): Engine => ({
+/** A network is the largest thing that a job asks for, and costs nothing until it is touched: judged before. `made` has them all afterwards. */
+const watchedEngine = (engine: Engine, memory: MemoryWatch, made: Network[]): Engine => ({
   ...engine,
   network: (shape, maxRows) => {
     const network = engine.network(shape, maxRows);
+    made.push(network);
     memory.check();
     return network;
   },

@@ -5,7 +5,7 @@ import { HostError } from '../../contract/host.ts';
 import { failureRow, type Job, type Limits, unlimited } from '../../contract/job.ts';
 import type { Failure } from '../../contract/rows.ts';
 import type { EngineName } from '../../contract/spec.ts';
-import { findBinding } from '../tfjs/find.ts';
+import { expectFit } from '../engines.ts';
 import { TENSORFLOW_ENVIRONMENT } from '../tfjs/load.ts';
 import type { ExecutorArguments } from './executor.ts';
 import { memoryMessage } from './memory.ts';
@@ -104,10 +104,7 @@ export class ExecutorPool {
   /** Throws HostError where an engine is not fit for so many threads. */
   constructor(options: PoolOptions) {
     const { slots, engines = ['wasm'] } = options;
-    if (engines.includes('tfjs') && slots > 1 && !findBinding().locked)
-      throw new HostError(
-        `engine tfjs: expected a binding with a lock for ${slots} threads, found the published one, which may crash when two start at once; npm run tfjs:native compiles it with one, or run one thread`,
-      );
+    expectFit(engines, slots);
     this.slots = slots;
     this.#warn = options.warn ?? (() => {});
     this.#memoryMb = options.memoryMb ?? 700;

@@ -242,5 +242,5 @@ export const networksOver =
 /** Loads TensorFlow. Throws HostError where it is not installed, or is not what its installation says. */
 export function makeTensorFlow(name: TensorFlowName): Engine {
   const { tf, use } = loadTensorFlow(name);
-  return { name, version: tensorFlowVersion(name), network: networksOver(tf, use) };
+  return { name, version: tensorFlowVersion(name), network: networksOver(tf, use), heldBytes: () => tf.memory().numBytes };
 }

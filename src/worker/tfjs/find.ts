@@ -26,6 +26,8 @@ interface Built {
 
 const require = createRequire(import.meta.url);
 const REMEDY = 'npm run tfjs:native brings it; engine: tfjs-cpu goes without';
+/** What to do where a package is not there, or is not whole. */
+export const REMEDIES = { tfjs: REMEDY, 'tfjs-cpu': 'npm ci brings it, unless it is told to leave optional packages out' } as const;
 
 function libraryOf(note: string): string {
   const text = readFileSync(note, 'utf8');
@@ -41,8 +43,7 @@ function packageOf(name: TensorFlowName): string {
   try {
     return dirname(require.resolve(`${PACKAGES[name]}/package.json`));
   } catch (error) {
-    const remedy = name === 'tfjs' ? REMEDY : 'npm install brings it, unless it is told to leave optional packages out';
-    throw new HostError(`engine ${name}: expected the package ${PACKAGES[name]}, found none; ${remedy}`, { cause: error });
+    throw new HostError(`engine ${name}: expected the package ${PACKAGES[name]}, found none; ${REMEDIES[name]}`, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import { HostError } from '../../contract/host.ts';
-import { findBinding, INSTRUCTION_SET, PACKAGES, type TensorFlowName } from './find.ts';
+import { findBinding, INSTRUCTION_SET, PACKAGES, REMEDIES, type TensorFlowName } from './find.ts';
 
 /** Freed by `dispose`, or by the `tidy` around it. */
 export interface Tensor {
@@ -30,7 +30,7 @@ export interface TensorFlow {
   getBackend(): string;
   setBackend(name: string): Promise<boolean>;
   enableProdMode(): void;
-  memory(): { readonly numTensors: number };
+  memory(): { readonly numTensors: number; readonly numBytes: number };
   backend(): { readonly binding?: { readonly TF_Version: string } };
 }
 
@@ -65,7 +65,7 @@ export function loadTensorFlow(name: TensorFlowName): { readonly tf: TensorFlow;
     tf = (name === 'tfjs' ? require('@tensorflow/tfjs-node') : require('@tensorflow/tfjs')) as TensorFlow;
   } catch (error) {
     const [first] = String(error instanceof Error ? error.message : error).split('\n');
-    throw new HostError(`engine ${name}: ${PACKAGES[name]} does not load (${first}); npm run tfjs:native makes it anew`, { cause: error });
+    throw new HostError(`engine ${name}: ${PACKAGES[name]} does not load (${first}); ${REMEDIES[name]}`, { cause: error });
   }
   tf.enableProdMode(); // or it advertises the other backend
   // Both share one registry in a process, so each asks for its own. Synchronous for these two: what is promised is an answer.
