@@ -181,13 +181,18 @@ async function main(root) {
     }
     await bringPackage(root, folder);
     if (made) await build({ entry, folder, regular, digestOf });
-    const library = await install(entry, folder).catch(async (error) => {
-      if (made) throw error;
+    const fresh = () =>
+      install(entry, folder).catch(async (error) => {
+        await rm(entry, { recursive: true, force: true }); // or the next call would take it for good
+        throw new Missing(`expected what was built to compute on this machine, got "${error.message}"`);
+      });
+    const again = async (error) => {
       say(`what ${entry} holds does not run here (${error.message}); it is built anew`);
       made = true;
       await build({ entry, folder, regular, digestOf });
-      return install(entry, folder);
-    });
+      return fresh();
+    };
+    const library = await (made ? fresh() : install(entry, folder).catch(again));
     const seconds = Math.round((Date.now() - started) / 1000);
     say(
       `${made ? 'built' : 'taken from the cache'} in ${seconds} s: TensorFlow ${library}, with the lock; a product and a training step are right`,

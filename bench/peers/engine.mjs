@@ -88,14 +88,14 @@ function step(make, { hidden, minibatch }, steps) {
   network.free();
 }
 
-/** CPU and wall time of an update of 2048 transitions in 10 epochs, from as many gradient steps as the budget has room for: at least one, at most that update. */
+/** CPU and wall time of an update of 2048 transitions in 10 epochs, from as many gradient steps as the budget has room for, after a warm-up: at least one, at most that update. */
 function measure(make, { hidden, minibatch, budgetMs }) {
   const network = networkOf(make, hidden, minibatch);
   const next = stepper(network, minibatch);
   const whole = (10 * BATCH) / minibatch;
   const first = performance.now();
-  if (budgetMs > 0) next();
-  if (performance.now() - first < budgetMs / 20) for (let i = 0; i < 10; i++) next();
+  do next();
+  while (performance.now() - first < budgetMs / 3);
   const [start, startCpu] = [performance.now(), cpuMs()];
   let steps = 0;
   do next();

@@ -24,6 +24,11 @@ async function compare(args: CompareArguments): Promise<void> {
     const comparison = await readComparison(folder, { axis, to, where, metrics: list(args.metric) });
     const isJson = args.json || args.format === 'json';
     process.stdout.write(isJson ? `${JSON.stringify(comparison, null, 2)}\n` : printComparison(comparison));
+    if (comparison.combinations.length === 0) {
+      process.stderr.write(`compare ${folder}: no two arms differ in ${axis} alone; spc table --baseline also pairs arms of which one has more parameters\n`);
+      process.exitCode = EXIT.empty;
+      return;
+    }
     const { asked, ok } = comparison.trials;
     if (ok < asked) process.exitCode = EXIT.incomplete;
   } catch (error) {

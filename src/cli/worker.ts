@@ -102,7 +102,7 @@ function workerId(credentials = 'worker'): string {
   return credentials === 'worker' ? `${host}-${nonce}` : `${credentials}.${nonce}`;
 }
 
-/** Names by commas, each once. */
+/** Names by commas. */
 function engines(given: readonly string[]): EngineName[] {
   const names = given.flatMap((list) => list.split(',')).map((name) => name.trim());
   const known = names.flatMap((name) => ENGINE_NAMES.find((one) => one === name) ?? []);

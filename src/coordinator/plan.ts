@@ -8,7 +8,7 @@ import { basesOf, enginesOf, expand, type PlannedTrial } from './expand.ts';
 export interface Plan {
   readonly version: 1;
   readonly name: string;
-  /** The first of `engines`. */
+  /** The first of `engines`: all that plans of version 1 had to say at first. */
   readonly engine: EngineName;
   /** Who computes its trials, in the order of the arms. */
   readonly engines: readonly EngineName[];

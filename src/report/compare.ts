@@ -229,7 +229,11 @@ function against(draft: Draft, other: Draft | null, metrics: readonly Metric[], 
     const { key, unit } = metric;
     const summary = summaryOf(lines.flatMap(({ values }) => values[key] ?? []));
     const lost = lines.length - summary.n;
-    const ofBase = lost > 0 ? [`base return: n = ${summary.n} of ${lines.length} seeds; the rest have no trained base`] : [];
+    const finished = lines.filter(({ ok }) => ok > 0).length;
+    const ofBase = [
+      ...(lost > 0 ? [`base return: n = ${summary.n} of ${lines.length} seeds; the rest have no trained base`] : []),
+      ...(lost === 0 && summary.n > finished ? [`base return: of all ${summary.n} bases, also of those that were refused`] : []),
+    ];
     const marks = mark(metric === BASE_RETURN ? ofBase : cellNotes(metric, strategy, summary, lines, trials));
     const both = paired.filter(({ line, other: match }) => (line.values[key] ?? null) !== null && (match.values[key] ?? null) !== null);
     const expected = metric === BASE_RETURN ? both.length : (pairs ?? 0);

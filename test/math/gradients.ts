@@ -24,15 +24,13 @@ function gradientsOf(engine: Engine | 'recorded'): Map<string, (Floats | null)[]
   return found;
 }
 
-/** Largest difference of the gradients of two engines, relative to the largest entry, by loss: the largest over the recorded networks. */
-export function gradientDistances(a: Engine['name'] | 'recorded', b: Engine['name'] | 'recorded'): Record<string, number> {
+/** Largest difference of the gradients of two engines, relative to the largest entry, by loss: the largest over the recorded networks, null where none has both. */
+export function gradientDistances(a: Engine['name'] | 'recorded', b: Engine['name'] | 'recorded'): Record<string, number | null> {
   const [ours, theirs] = [a, b].map((name) => gradientsOf(name === 'recorded' ? name : makeEngine(name)));
-  const of = (loss: string): number =>
-    Math.max(
-      ...ours!.get(loss)!.map((gradient, i) => {
-        const other = theirs!.get(loss)![i]!;
-        return gradient && other?.some((g) => g !== 0) ? distance(gradient, other) : 0;
-      }),
-    );
+  const of = (loss: string): number | null => {
+    const pairs = ours!.get(loss)!.map((gradient, i) => [gradient, theirs!.get(loss)![i]] as const);
+    const compared = pairs.flatMap(([gradient, other]) => (gradient && other ? [distance(gradient, other)] : []));
+    return compared.length > 0 ? Math.max(...compared) : null;
+  };
   return Object.fromEntries([...ours!.keys()].map((loss) => [loss, of(loss)]));
 }
