@@ -25,7 +25,9 @@ async function compare(args: CompareArguments): Promise<void> {
     const isJson = args.json || args.format === 'json';
     process.stdout.write(isJson ? `${JSON.stringify(comparison, null, 2)}\n` : printComparison(comparison));
     if (comparison.combinations.length === 0) {
-      process.stderr.write(`compare ${folder}: no two arms differ in ${axis} alone; spc table --baseline also pairs arms of which one has more parameters\n`);
+      process.stderr.write(
+        `compare ${folder}: no two arms differ in ${axis} alone; spc table --baseline also pairs arms of which one has more parameters\n`,
+      );
       process.exitCode = EXIT.empty;
       return;
     }
