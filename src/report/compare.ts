@@ -232,7 +232,7 @@ function against(draft: Draft, other: Draft | null, metrics: readonly Metric[], 
     const finished = lines.filter(({ ok }) => ok > 0).length;
     const ofBase = [
       ...(lost > 0 ? [`base return: n = ${summary.n} of ${lines.length} seeds; the rest have no trained base`] : []),
-      ...(lost === 0 && summary.n > finished ? [`base return: of all ${summary.n} bases, also of those that were refused`] : []),
+      ...(lost === 0 && summary.n > finished ? [`base return: of all ${summary.n} bases, whether their trials finished or not`] : []),
     ];
     const marks = mark(metric === BASE_RETURN ? ofBase : cellNotes(metric, strategy, summary, lines, trials));
     const both = paired.filter(({ line, other: match }) => (line.values[key] ?? null) !== null && (match.values[key] ?? null) !== null);

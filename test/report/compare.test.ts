@@ -208,13 +208,13 @@ describe('printComparison(…)', () => {
     expect(text.split('\n\nseeds: ')[0]).toBe(`engines: along engine, compared to wasm; 3 of 4 trials finished, 1 failed
 
 cartpole/angle tsf
-                    wasm         tfjs
-seeds                2/2         1/2¹
-failed                 0            1
-base return  499.5 ± 0.7  494.5 ± 7.8
-FE %          85.0 ± 7.1     91.0 ± –
-RSI %        100.0 ± 0.0    100.0 ± –
-time %       4.00 ± 0.00     4.00 ± –
+                    wasm          tfjs
+seeds                2/2          1/2¹
+failed                 0             1
+base return  499.5 ± 0.7  494.5 ± 7.8²
+FE %          85.0 ± 7.1      91.0 ± –
+RSI %        100.0 ± 0.0     100.0 ± –
+time %       4.00 ± 0.00      4.00 ± –
 
 minus wasm                                  tfjs
 pairs                           1
@@ -226,7 +226,8 @@ episodes part at            never
 weights part at      200 (1 of 2)     [200, 200]
 correction parts at             –
 
-¹ 1 of 2 seeds failed: seed 2 (diverged: loss: NaN)`);
+¹ 1 of 2 seeds failed: seed 2 (diverged: loss: NaN)
+² base return: of all 2 bases, whether their trials finished or not`);
   });
 
   it('fits 80 columns with four engines, and says what it says of each', async () => {
