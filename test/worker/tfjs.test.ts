@@ -1,12 +1,15 @@
 /** TensorFlow where it runs: in the threads of an executor. Where it is not installed, test/math/engines.ts says so. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { DivergedError } from '../../src/contract/errors.ts';
 import type { Job } from '../../src/contract/job.ts';
 import { unlimited } from '../../src/contract/job.ts';
 import { baseId, type EngineName } from '../../src/contract/spec.ts';
-import type { AdamState, Network, Shape } from '../../src/math/engine.ts';
+import type { AdamState, Engine, Network, Shape } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/worker/engines.ts';
 import { watchMemory } from '../../src/worker/executor/memory.ts';
+import { makeThread } from '../../src/worker/executor/perform.ts';
 import { cells } from '../../src/worker/executor/protocol.ts';
+import { runTrial } from '../../src/worker/jobs.ts';
 import { loadTensorFlow } from '../../src/worker/tfjs/load.ts';
 import { ENGINES, installed } from '../math/engines.ts';
 import { ExecutorPool, lackingThread, numericsOf } from './compiled.ts';
@@ -80,6 +83,20 @@ describe.each(names)('a network of %s', (name) => {
     network.free();
     expect(tf.memory().numTensors).toBe(before);
     expect(() => network.forward(new Float32Array(4), 1)).toThrow('network: expected one in use, got one that was freed');
+  });
+
+  it('is freed when its job fails', () => {
+    const before = tf.memory().numTensors;
+    const trainBase = (_: unknown, engine: Engine): never => {
+      const network = engine.network(shape, 3);
+      step(network, { m: network.vector(network.size), v: network.vector(network.size), step: 0 });
+      expect(tf.memory().numTensors).toBeGreaterThan(before);
+      throw new DivergedError('no');
+    };
+    const thread = makeThread({ makeEngine, trainBase, runTrial });
+    const answer = thread({ job: jobOf(1, name), policy: null, memoryMb: 700, cells: new SharedArrayBuffer(4 * cells.length) });
+    expect(answer).toMatchObject({ row: { ok: false, failure: { kind: 'diverged', message: 'no' } } });
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('computes on its own backend, whichever was loaded last', () => {

@@ -25,7 +25,8 @@ const evaluation = (mean) => ({
 export const makeEngine = (name) => ({
   name,
   version: 'fake-1',
-  network: (pages) => new WebAssembly.Memory({ initial: pages, maximum: pages }),
+  /** Of so many pages. */
+  network: (pages) => Object.assign(new WebAssembly.Memory({ initial: pages, maximum: pages }), { free: () => {} }),
 });
 
 /** Busy, as real work is: a thread that computes does not wait. */
