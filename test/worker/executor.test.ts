@@ -24,6 +24,8 @@ describe('ExecutorPool.run(job)', () => {
       { kind: 'bug', message: 'TypeError: x is not a function' },
     ]);
     expect(done[2]!.facts.stack).toMatch(/jobs\.mjs.*caused by Error: the reason/s);
+    expect(done[2]!.facts.stack).toContain('(node_modules/piscina/');
+    expect(done[2]!.facts.stack).not.toContain(process.cwd());
     expect(done[2]!.row).not.toHaveProperty('facts');
   });
 

@@ -115,12 +115,13 @@ function failureOf(error: unknown): Failure {
   return { kind: 'bug', message: error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}` };
 }
 
-/** The folder of the compiled project is cut out of the paths: where a clone lies is nobody's business. */
+/** The folders of the compiled project and of the clone are cut out of the paths: where they lie is nobody's business. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
-  const root = new URL('../../', import.meta.url);
+  const roots = ['../../', '../../../'].map((up) => new URL(up, import.meta.url));
   const cause = error.cause instanceof Error ? `\ncaused by ${error.cause.stack ?? error.cause.message}` : '';
-  return `${error.stack ?? error.message}${cause}`.replaceAll(root.href, '').replaceAll(root.pathname, '');
+  const stack = `${error.stack ?? error.message}${cause}`;
+  return roots.reduce((text, { href, pathname }) => text.replaceAll(href, '').replaceAll(pathname, ''), stack);
 }
 
 const round = (ms: number): number => Math.round(ms * 1000) / 1000;
