@@ -7,7 +7,7 @@ import { type Metric, metricName } from './metrics.ts';
 import { acceptanceNotes, cellNotes, engineNotes, rowNotes } from './notes.ts';
 import { comparable, type Parting, partingOf, partingStep, type Way, type Ways } from './partings.ts';
 import type { Column, Records, TrialRecord } from './records.ts';
-import { type Cell, difference, type Mark } from './report.ts';
+import { type Cell, difference, type Mark, type Row } from './report.ts';
 import { summaryOf } from './statistics.ts';
 import { type SeedLine, seedLines } from './summarize.ts';
 
@@ -41,17 +41,9 @@ export interface Combination {
   readonly notes: readonly string[];
 }
 
-/** One arm. Counts are of training seeds: `n` with a finished trial, of `asked`; `failed` with at least one failed trial. */
-export interface Side {
+/** One arm, as a row of a table whose baseline is the arm at `to`. */
+export interface Side extends Pick<Row, 'asked' | 'n' | 'failed' | 'marks' | 'cells' | 'pairs'> {
   readonly value: Json;
-  readonly asked: number;
-  readonly n: number;
-  readonly failed: number;
-  readonly marks: readonly number[];
-  /** `difference`: of this side minus that of `to`, seed by seed. */
-  readonly cells: Readonly<Record<string, Cell>>;
-  /** Seeds that finished both here and under `to`; null for `to` itself, and where it is not there. */
-  readonly pairs: number | null;
   /** Of the axis `engine`, against `to`. */
   readonly partings: Partings | null;
 }

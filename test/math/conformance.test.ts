@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ENGINE_NAMES, type EngineName } from '../../src/contract/spec.ts';
+import type { EngineName } from '../../src/contract/spec.ts';
 import { adam, rootScale, stepSize } from '../../src/math/adam.ts';
 import { decodeBase64 } from '../../src/math/base64.ts';
 import { tanh } from '../../src/math/elementary.ts';
@@ -12,7 +12,7 @@ import type { AdamOptions, AdamState, Engine, Floats, Network, Shape } from '../
 import { KERNELS_SHA256, KERNELS_WASM } from '../../src/math/engines/kernels.wasm.ts';
 import { affine, layout, size, weightCount } from '../../src/math/layout.ts';
 import { makeEngine } from '../../src/worker/engines.ts';
-import { ENGINES, installed } from './engines.ts';
+import { ABSENT, ENGINES } from './engines.ts';
 import { type Case, flatten, loadCases } from './golden.ts';
 import { distance, evaluate, noise, randomCotangents, randomNetwork, readRows, vectorOf } from './harness.ts';
 import { losses } from './losses.ts';
@@ -78,14 +78,8 @@ function everything(
   };
 }
 
-function describeEngine(name: EngineName): void {
-  const engine = installed(name);
-  if (typeof engine === 'string') {
-    describe.skip(`engine ${name}: ${engine}`, () => it('is installed', () => {}));
-    process.stderr.write(`not tested: ${engine}\n`);
-    return;
-  }
-  describe(`engine ${name}`, () => {
+function describeEngine(engine: Engine): void {
+  describe(`engine ${engine.name}`, () => {
     const tolerance = toleranceOf(engine.name);
     /** Ours give a row the same bits in any company; TensorFlow chooses another kernel for another size. */
     const sameRow = (got: number[][], want: number[][]): void => {
@@ -569,7 +563,13 @@ function describeEngine(name: EngineName): void {
   });
 }
 
-for (const name of ENGINE_NAMES) describeEngine(name);
+for (const engine of ENGINES) describeEngine(engine);
+
+describe.each(ABSENT)('engine %s, which is not installed', (name, reason) => {
+  it('says what is missing and what brings it', () => {
+    expect(reason).toMatch(new RegExp(`^engine ${name}: .*; npm (run tfjs:native|ci) `));
+  });
+});
 
 describe('layout', () => {
   it.each(CASES.map((data) => [titleOf(data.shape), data] as const))(

@@ -1,10 +1,10 @@
-/** The engines that a suite runs over: ours, and TensorFlow where it is installed. Where it is not, that is said, and a test says it again. */
+/** The engines that a suite runs over: ours, and TensorFlow where it is installed. Where it is not, that is said, and conformance.test.ts judges how. */
 import { HostError } from '../../src/contract/host.ts';
-import type { EngineName } from '../../src/contract/spec.ts';
+import { ENGINE_NAMES, type EngineName } from '../../src/contract/spec.ts';
 import type { Engine } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/worker/engines.ts';
 
-/** Engines by name, or why there is none. `SPC_REQUIRE_TFJS` (set by .ci/run where the binding was built) makes its absence an error. */
+/** The engine of that name, or why there is none. `SPC_REQUIRE_TFJS` (set by .ci/run where the binding was built) makes its absence an error. */
 export function installed(name: EngineName): Engine | string {
   try {
     return makeEngine(name);
@@ -17,10 +17,8 @@ export function installed(name: EngineName): Engine | string {
 /** Largest distance from recorded values: float64 of the reference, float32 of all others. */
 export const exactOf = (engine: Engine): number => (engine.name === 'reference' ? 1e-11 : 2e-5);
 
-const found = (['tfjs', 'tfjs-cpu'] as const).map(installed);
-for (const reason of found) if (typeof reason === 'string') process.stderr.write(`not tested: ${reason}\n`);
-export const ENGINES: readonly Engine[] = [
-  makeEngine('reference'),
-  makeEngine('wasm'),
-  ...found.filter((engine) => typeof engine !== 'string'),
-];
+const found = ENGINE_NAMES.map((name) => [name, installed(name)] as const);
+export const ENGINES: readonly Engine[] = found.flatMap(([, engine]) => (typeof engine === 'string' ? [] : [engine]));
+/** The others, each with the reason. */
+export const ABSENT = found.flatMap(([name, reason]) => (typeof reason === 'string' ? [[name, reason] as const] : []));
+for (const [, reason] of ABSENT) process.stderr.write(`not tested: ${reason}\n`);
