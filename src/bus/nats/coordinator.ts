@@ -68,7 +68,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     if (this.#closed) return false;
     return this.#retry(`job ${job.id}`, async () => {
       if (await this.#link.jsm.direct.getMessage(RESULTS, { last_by_subj: resultSubject(this.#place, job.id) })) return false;
-      if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy);
+      // A job that comes again may have been given back because its policy is not what it should be.
+      if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy, this.#needed.has(job.id));
       try {
         const expect = { streamName: TASKS, lastSubjectSequence: 0 };
         await this.#link.js.publish(taskSubject(this.#place, job.id), canonicalJson(job), { expect });
@@ -174,9 +175,10 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     return Object.keys(state.subjects ?? {});
   }
 
-  async #putPolicy(digest: string): Promise<void> {
-    if (this.#origin === undefined || this.#known.has(digest)) return;
-    if (!(await this.files.has('policies', digest))) await this.files.put('policies', await this.#origin.get('policies', digest));
+  /** Sees to it that workers find a policy; `again` reads what is there. */
+  async #putPolicy(digest: string, again = false): Promise<void> {
+    if (this.#origin === undefined || (this.#known.has(digest) && !again)) return;
+    if (again || !(await this.files.has('policies', digest))) await this.files.put('policies', await this.#origin.get('policies', digest));
     this.#known.add(digest);
   }
 

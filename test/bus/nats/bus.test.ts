@@ -5,7 +5,8 @@ import { type LinkOptions, NatsLink } from '../../../src/bus/nats/link.ts';
 import type { NatsServer } from '../../../src/bus/nats/server.ts';
 import { RESULTS, resultSubject, TASKS, taskSubject } from '../../../src/bus/nats/streams.ts';
 import { isOlder } from '../../../src/bus/nats/version.ts';
-import { canonicalJson } from '../../../src/contract/ids.ts';
+import { ContentError } from '../../../src/contract/errors.ts';
+import { canonicalJson, contentDigest } from '../../../src/contract/ids.ts';
 import { baseJob, baseSpec, policyOf, trainedRow, trialJob, trialSpec } from '../../worker/fake/specs.ts';
 import { a, type Bus, b, describeBus, jobs, resultOf, sleep, take } from '../conformance.ts';
 import { noServer, startServer } from './servers.ts';
@@ -27,6 +28,9 @@ interface Pair extends Bus {
   readonly link: NatsLink;
   readonly place: { readonly cap: string; readonly sweep: string };
 }
+
+/** How the object store writes a file's name in a subject. */
+const base64 = (name: string): string => Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
 
 const LEASE_MS = 700;
 let made = 0;
@@ -105,6 +109,67 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       expect(Buffer.compare(await coordinator.files.get('policies', digest), bytes)).toBe(0);
       expect(await coordinator.files.has('forget', digest)).toBe(false);
       await expect(coordinator.files.get('forget', digest)).rejects.toThrow(/expected it in the broker's store, found nothing/);
+    });
+
+    describe('get(kind, digest) ends with a verdict, soon, whatever somebody wrote about a file', () => {
+      const digest = 'd'.repeat(64);
+      const name = `policies-${digest}`;
+      const meta = `$O.artifacts.M.${base64(name)}`;
+      const honest = { name, bucket: 'artifacts', nuid: 'N', size: 10, chunks: 1, digest: 'SHA-256=x' };
+      it.each([
+        [
+          'a size that was never stored',
+          JSON.stringify({ ...honest, size: 2e5 }),
+          [70_000],
+          /expected 200000 bytes in the broker's store, found 70000/,
+        ],
+        ['no chunk at all', JSON.stringify({ ...honest, nuid: 'none' }), [], /expected 10 bytes in the broker's store, found 0/],
+        ['many small chunks', JSON.stringify({ ...honest, size: 1e6 }), [5, 5, 5], /expected chunks of at least 65536 bytes, got 5/],
+        ['empty chunks', JSON.stringify(honest), [0, 0, 0], /expected chunks of at least 65536 bytes, got 0/],
+        ['more than it says', JSON.stringify(honest), [20], /expected 10 bytes, got more/],
+        ['an endless size', JSON.stringify({ ...honest, size: 1e15 }), [], /expected at most 268435456 bytes, got 1000000000000000/],
+        ['a negative size', JSON.stringify({ ...honest, size: -1 }), [], /expected at most 268435456 bytes, got -1/],
+        ['a size of letters', JSON.stringify({ ...honest, size: '10' }), [], /expected at most 268435456 bytes, got 10/],
+        ['the chunks of others', JSON.stringify({ ...honest, nuid: '>' }), [], /expected a file's key, got ">"/],
+        ['a key that is none', JSON.stringify({ ...honest, nuid: { a: 1 } }), [], /expected a file's key, got {"a":1}/],
+        ['no JSON', '{"name":', [], /expected a description of a file, got what is none/],
+        ['null', 'null', [], /expected a description of a file, got what is none/],
+        ['a list', '[]', [], /expected at most 268435456 bytes, got undefined/],
+        ['other content', JSON.stringify(honest), [10], /expected the content that its name says, got another/],
+      ])('%s', async (_, text, chunks, verdict) => {
+        const { coordinator, agent, link } = await pair(await startServer());
+        for (const length of chunks) await link.js.publish('$O.artifacts.C.N', new Uint8Array(length));
+        await link.js.publish(meta, text);
+        const since = Date.now();
+        await expect(coordinator.files.get('policies', digest)).rejects.toThrow(verdict);
+        await expect(agent.files.get('policies', digest)).rejects.toThrow(ContentError);
+        expect(Date.now() - since).toBeLessThan(5_000); // it took ten minutes
+      });
+
+      it('and put(kind, bytes) does not rely on it', async () => {
+        const { coordinator, agent, link } = await pair(await server());
+        const bytes = new Uint8Array(200_000).map((_, i) => i % 241);
+        const its = `policies-${contentDigest(bytes)}`;
+        await link.js.publish(`$O.artifacts.M.${base64(its)}`, JSON.stringify({ ...honest, name: its }));
+        const put = await agent.files.put('policies', bytes);
+        expect(Buffer.compare(await coordinator.files.get('policies', put), bytes)).toBe(0);
+      });
+    });
+
+    it('a job that comes again finds its policy, though somebody had written another in its place', async () => {
+      const spec = baseSpec(77);
+      const [bytes, digest] = [policyOf(spec), contentDigest(policyOf(spec))];
+      const origin = { put: async () => digest, get: async () => bytes, has: async () => true };
+      const { coordinator, agent, link } = await pair(await server(), { origin });
+      const job = trialJob(trialSpec(spec), trainedRow(spec));
+      expect(await coordinator.enqueue(job)).toBe(true);
+      const objects = await link.objects.open('artifacts', false);
+      await objects.putBlob({ name: `policies-${digest}` }, new Uint8Array(10));
+      const lease = await agent.next(5_000);
+      await expect(agent.files.get('policies', digest)).rejects.toThrow(/another/);
+      await lease!.drop();
+      expect(await coordinator.enqueue(job)).toBe(true);
+      expect(Buffer.compare(await agent.files.get('policies', digest), bytes)).toBe(0);
     });
 
     it("enqueue(trial) puts its base's policy where agents find it", async () => {
