@@ -10,6 +10,7 @@ import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
 import { expectFit, numericsOf } from '../worker/engines.ts';
+import { judgeFile } from '../worker/judge.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
@@ -85,7 +86,7 @@ export async function compute(
     crew.row(result);
   };
   const hold = (worker: string, reason: string): void => crew.hold(worker, reason);
-  const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, warn, hold, onRow });
+  const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, judgeFile, warn, hold, onRow });
   const { tally } = schedule;
   const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, quiet });
   say = (message) => progress.note(message);

@@ -1,8 +1,10 @@
-import { readFile, rename } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
 import { type Numerics, numericsDiff } from '../contract/numerics.ts';
 import { exists, writeWhole } from './disk.ts';
+import { expand } from './expand.ts';
 import { diffPlans, isExtension, type Plan, planOf, printPlanFile } from './plan.ts';
 
 /** What a results folder belongs to: written at the first run, compared at every other. */
@@ -58,6 +60,7 @@ export async function freeze(folder: string, now: Frozen, options: FreezeOptions
         );
       }
       options.warn(`${folder}: extended\n${list(changes)}`);
+      await keepPlan(folder, before.plan);
     }
     if (options.recompute) await moveAside(folder, before.numerics, now.numerics, options.warn);
     else if (before.numerics.all !== now.numerics.all) {
@@ -70,6 +73,32 @@ export async function freeze(folder: string, now: Frozen, options: FreezeOptions
   if (before?.numerics.all !== now.numerics.all) await writeWhole(at('numerics.json'), `${JSON.stringify(now.numerics, null, 1)}\n`);
   const plan = printPlanFile(now.plan);
   if (!before || printPlanFile(before.plan) !== plan) await writeWhole(at('plan.json'), plan);
+}
+
+const FORMER = 'plans';
+
+/** A plan that is no longer the folder's, under its digest: workers may still finish what it asked for. */
+async function keepPlan(folder: string, plan: Plan): Promise<void> {
+  await mkdir(join(folder, FORMER), { recursive: true });
+  await writeWhole(join(folder, FORMER, `${plan.digest}.json`), printPlanFile(plan));
+}
+
+/** Ids that earlier plans of a folder wanted. A plan that cannot be read any more has none. */
+export function formerIds(folder: string): Readonly<Record<'base' | 'trial', ReadonlySet<string>>> {
+  const ids = { base: new Set<string>(), trial: new Set<string>() };
+  const path = join(folder, FORMER);
+  for (const name of existsSync(path) ? readdirSync(path) : []) {
+    try {
+      const { sweep } = JSON.parse(readFileSync(join(path, name), 'utf8')) as Plan;
+      for (const { id, baseId } of expand(sweep)) {
+        ids.trial.add(id);
+        ids.base.add(baseId);
+      }
+    } catch {
+      // of a time when files said other things
+    }
+  }
+  return ids;
 }
 
 const list = (changes: readonly string[]): string => {

@@ -4,7 +4,17 @@ import { type Clock, systemClock } from '../bus/clock.ts';
 import { Underway } from '../bus/underway.ts';
 import { ContentError } from '../contract/errors.ts';
 import { shortId } from '../contract/ids.ts';
-import { contradicts, filesOf, type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
+import {
+  contradicts,
+  type FileKind,
+  filesOf,
+  type Job,
+  type JobResult,
+  type Limits,
+  type Row,
+  type TrainedRow,
+  unlimited,
+} from '../contract/job.ts';
 import type { BaseRow, Failure } from '../contract/rows.ts';
 import type { TrialSpec } from '../contract/spec.ts';
 import type { Kind, Store } from './store.ts';
@@ -18,7 +28,10 @@ export interface Planned {
 }
 
 /** What the scheduler needs of a results folder. */
-export type Rows = Pick<Store, 'state' | 'row' | 'append'> & { readonly files: Files };
+export type Rows = Pick<Store, 'state' | 'row' | 'append' | 'formerly'> & { readonly files: Files };
+
+/** Throws RangeError for a file that is not what the row says of it; its digest is right. */
+export type JudgeFile = (row: Row, kind: FileKind, bytes: Uint8Array) => void;
 
 export interface ScheduleOptions {
   /** In the order in which they are wanted: seed-major, so that partial tables are balanced. */
@@ -30,6 +43,8 @@ export interface ScheduleOptions {
   readonly numerics: string;
   readonly limits?: Limits;
   readonly warn?: (message: string) => void;
+  /** Reads what a worker sent before its row counts. */
+  readonly judgeFile?: JudgeFile;
   /** A worker whose rows are not to be trusted. */
   readonly hold?: (worker: string, reason: string) => void;
   /** After every row. */
@@ -177,7 +192,8 @@ export class Schedule {
       return;
     }
     if (!this.#wanted[result.kind].has(id)) {
-      this.#refuseRow(result, 'nobody asked for it', true);
+      if (store.formerly(result.kind, id)) warn(`${result.kind} ${id}: an earlier plan of this sweep asked for it; its row is dropped`);
+      else this.#refuseRow(result, 'nobody asked for it', true);
       return;
     }
     try {
@@ -200,11 +216,19 @@ export class Schedule {
     this.#trust.refused(result, reason, forged);
   }
 
-  /** A row counts when its files are here too. */
+  /** A row counts when its files are here too, and are what it says they are. */
   async #fetchFiles({ row }: JobResult): Promise<void> {
-    const { store, bus } = this.#options;
+    const { store, bus, judgeFile = () => {} } = this.#options;
     for (const [kind, digest] of filesOf(row)) {
-      if (!(await store.files.has(kind, digest))) await store.files.put(kind, await bus.files.get(kind, digest));
+      const there = await store.files.has(kind, digest);
+      const bytes = await (there ? store : bus).files.get(kind, digest);
+      try {
+        judgeFile(row, kind, bytes);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new ContentError(`${kind}-${digest}: ${error.message}`, true);
+      }
+      if (!there) await store.files.put(kind, bytes);
     }
   }
 

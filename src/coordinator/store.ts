@@ -5,7 +5,7 @@ import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type JobResult, type Row } from '../contract/job.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
 import { DiskFiles, exists, syncFolder, writeWhole } from './disk.ts';
-import { type FreezeOptions, type Frozen, freeze } from './freeze.ts';
+import { type FreezeOptions, type Frozen, formerIds, freeze } from './freeze.ts';
 import { Lines, readLines } from './lines.ts';
 import { Lock } from './lock.ts';
 
@@ -33,7 +33,8 @@ export class Store {
   readonly #provenance: Lines;
   /** id -> 2 * (byte at which its row starts) + (1 if it is ok). */
   readonly #rows: Readonly<Record<Kind, Map<string, number>>>;
-
+  /** Ids of earlier plans: read when somebody asks. */
+  #former: Readonly<Record<Kind, ReadonlySet<string>>> | null = null;
   #closed = false;
 
   private constructor(
@@ -94,6 +95,12 @@ export class Store {
 
   ids(kind: Kind): Iterable<string> {
     return this.#rows[kind].keys();
+  }
+
+  /** Whether a plan that this folder had before wanted such a row: a worker may have begun it then. */
+  formerly(kind: Kind, id: string): boolean {
+    this.#former ??= formerIds(this.folder);
+    return this.#former[kind].has(id);
   }
 
   /** Reads a row back from the disk. Throws RangeError when there is none. */

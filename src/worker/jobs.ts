@@ -177,7 +177,8 @@ function finite<Row extends BaseRow | TrialRow>(row: Row): Row {
 /** What every stream of a base is keyed by, beside its purpose and seed. The strategy is in no key: all arms of a seed share their draws. */
 const worldKey = ({ environment: id, options }: BaseSpec) => ({ environment: id, options });
 
-const shapeOf = ({ environment: id, ppo }: BaseSpec): Shape => {
+/** The network that PPO trains for a base, and that its corrections have. */
+export const shapeOf = ({ environment: id, ppo }: BaseSpec): Shape => {
   const { observation, actions, actionBounds } = environment(id);
   return {
     obsDim: observation.length,

@@ -6,7 +6,7 @@ import type { Lease } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
 import { ContentError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
-import { failureRow, type Job, type JobResult, unlimited } from '../../src/contract/job.ts';
+import { failureRow, type Job, type JobResult, type Row, unlimited } from '../../src/contract/job.ts';
 import type { Failure, Provenance } from '../../src/contract/rows.ts';
 import type { Plan } from '../../src/coordinator/plan.ts';
 import { type Planned, Schedule, type ScheduleOptions } from '../../src/coordinator/schedule.ts';
@@ -269,6 +269,35 @@ describe('Schedule.run()', () => {
     ]);
     expect(s.complete).toBe(true);
     expect(await rowsOf('base')).toHaveLength(3);
+  });
+
+  it('drops a row that an earlier plan of its folder asked for; nobody is held for it', async () => {
+    const held: string[] = [];
+    arriving(from('late', await ok({ ...jobOf(0), id: 'withdrawn' })));
+    store.formerly = (kind, id) => kind === 'base' && id === 'withdrawn';
+    const s = schedule({ hold: (worker) => held.push(worker) });
+    await Promise.all([s.run(), work()]);
+    expect(held).toEqual([]);
+    expect(warnings).toEqual(['base withdrawn: an earlier plan of this sweep asked for it; its row is dropped']);
+    expect(await rowsOf('base')).toHaveLength(3);
+  });
+
+  it('judges the files of a row before it counts, also those that are there already; their job is done again', async () => {
+    const held: string[] = [];
+    const judged: string[] = [];
+    let lies = 2;
+    const judgeFile = (row: Row, kind: string): void => {
+      judged.push(`${kind} ${row.id}`);
+      if (row.id === jobOf(2).id && lies-- > 0) throw new RangeError('policy: expected 4 inputs, got 2');
+    };
+    arriving(from('liar', await ok(jobOf(2))));
+    const s = schedule({ auditMs: 30, judgeFile, hold: (worker) => held.push(worker) });
+    await Promise.all([s.run(), work()]);
+    expect(held).toEqual(['liar']);
+    expect(warnings[0]).toBe(`base ${jobOf(2).id}: row refused, policies-${digest}: policy: expected 4 inputs, got 2 (from liar)`);
+    expect(judged.filter((one) => one === `policies ${jobOf(2).id}`)).toHaveLength(3);
+    expect(judged.some((one) => one.startsWith('forget '))).toBe(true);
+    expect(s.complete).toBe(true);
   });
 
   it('holds a worker whose jobs crash one after the other, not one that is unlucky now and then', async () => {

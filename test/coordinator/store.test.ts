@@ -9,6 +9,7 @@ import { failureRow, type Job, type JobResult } from '../../src/contract/job.ts'
 import type { Numerics } from '../../src/contract/numerics.ts';
 import type { Failure, Provenance } from '../../src/contract/rows.ts';
 import { parseSweep, type Sweep } from '../../src/contract/sweep.ts';
+import { expand } from '../../src/coordinator/expand.ts';
 import type { FreezeOptions, Frozen } from '../../src/coordinator/freeze.ts';
 import { type Plan, planOf } from '../../src/coordinator/plan.ts';
 import { readRows, Store } from '../../src/coordinator/store.ts';
@@ -242,6 +243,19 @@ describe('a results folder belongs to one plan and one numerics digest', () => {
     expect(warnings).toEqual([
       '.: extended\n  ppo.gamma: 0.99 -> 0.5\n  some of the trials are no longer wanted; their rows stay, and no table counts them',
     ]);
+  });
+
+  it('knows what its earlier plans wanted, after a restart too', async () => {
+    const [early, late] = [expand(plan('p2').sweep), expand(plan('p3').sweep)];
+    await (await open({ plan: plan('p2') })).close();
+    await (await open({ plan: plan('p3') }, { extend: true })).close();
+    const store = await open({ plan: plan('p3') });
+    for (const { id, baseId } of early) expect([store.formerly('trial', id), store.formerly('base', baseId)]).toEqual([true, true]);
+    expect(late.some(({ id }) => store.formerly('trial', id))).toBe(false);
+    expect([store.formerly('trial', early[0]!.baseId), store.formerly('base', 'invented')]).toEqual([false, false]);
+    writeFileSync(join(folder, 'plans', 'garbage.json'), '{');
+    await store.close();
+    expect((await open({ plan: plan('p3') })).formerly('trial', early[0]!.id)).toBe(true);
   });
 
   it('refuses the same file when a default moved since', async () => {

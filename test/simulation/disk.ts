@@ -61,6 +61,8 @@ export class SimulatedStore implements Rows {
     return text === undefined ? undefined : text.includes('"ok":true') ? 'ok' : 'failed';
   }
 
+  formerly = (): boolean => false;
+
   row: Rows['row'] = async (kind: Kind, id: string): Promise<never> => JSON.parse(this.#rows[kind].get(id) ?? '') as never;
 
   async append({ kind, row }: JobResult): Promise<void> {
