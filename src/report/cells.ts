@@ -146,9 +146,12 @@ export function seedState({ asked, ok, failed }: SeedLine): string {
   return states.length === 1 ? (states[0]?.[0] ?? '') : states.map(([state, n]) => `${n} ${state}`).join(', ');
 }
 
-/** Of one seed. */
-export const seedText = (line: SeedLine, { strategy }: Row, metric: Metric): string =>
-  isMasked(strategy, metric) ? NO_NUMBER : numberText(line.values[metric.key], metric.decimals);
+/** Of one seed; one without a number has the footnotes of its row, which say why. */
+export function seedText({ values }: SeedLine, { strategy, cells }: Row, metric: Metric): CellText {
+  const value = isMasked(strategy, metric) ? null : (values[metric.key] ?? null);
+  const marks = value === null ? cells[metric.key]?.marks : undefined;
+  return { mean: numberText(value, metric.decimals), std: '', marks: marks ?? NO_MARKS };
+}
 
 /** What every view says below its numbers: only of what it shows. */
 export function legend(report: Report, sheet: Sheet): string[] {

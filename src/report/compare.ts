@@ -187,7 +187,6 @@ function combine(trials: readonly TrialRecord[], read: readonly Column[], ways: 
     return ofValue ? [{ value, trials: ofValue, lines: lines.get(valueText(value)) ?? [] }] : [];
   });
   const base = drafts.find(({ value }) => value === to) ?? null;
-  const metrics = columns.map(({ metric }) => metric);
   const sides = drafts.map((draft): Side => {
     const n = draft.lines.filter(({ ok }) => ok > 0).length;
     const failed = draft.lines.filter((line) => line.failed > 0).length;
@@ -200,15 +199,15 @@ function combine(trials: readonly TrialRecord[], read: readonly Column[], ways: 
     ]);
     const other = base === draft ? null : base;
     const counts = { value: draft.value, asked: draft.lines.length, n, failed, marks };
-    return { ...counts, ...against(draft, other, metrics, mark), partings: axis === 'engine' ? partings(draft, other, ways, mark) : null };
+    return { ...counts, ...against(draft, other, columns, mark), partings: axis === 'engine' ? partings(draft, other, ways, mark) : null };
   });
   const [first] = trials;
   const common = first ? commonOf(axis, first.trial) : { scenario: null, strategy: null, overrides: {} };
-  return { ...common, quantities: metrics.map(({ key }) => key), sides, notes };
+  return { ...common, quantities: columns.map(({ metric }) => metric.key), sides, notes };
 }
 
 /** Numbers of one side, and their differences to the other, seed by seed. */
-function against(draft: Draft, other: Draft | null, metrics: readonly Metric[], mark: Mark): Pick<Side, 'cells' | 'pairs'> {
+function against(draft: Draft, other: Draft | null, columns: readonly Column[], mark: Mark): Pick<Side, 'cells' | 'pairs'> {
   const { lines, trials } = draft;
   const strategy = trials[0]?.trial.strategy ?? null;
   const theirs = new Map(other?.lines.map((line) => [line.seed, line]));
@@ -217,7 +216,8 @@ function against(draft: Draft, other: Draft | null, metrics: readonly Metric[], 
     return match ? [{ line, other: match }] : [];
   });
   const pairs = other ? paired.filter(({ line, other: match }) => line.ok > 0 && match.ok > 0).length : null;
-  const cells = metrics.map((metric): [string, Cell] => {
+  const cells = columns.map((column): [string, Cell] => {
+    const { metric } = column;
     const { key, unit } = metric;
     const summary = summaryOf(lines.flatMap(({ values }) => values[key] ?? []));
     const lost = lines.length - summary.n;
@@ -226,7 +226,7 @@ function against(draft: Draft, other: Draft | null, metrics: readonly Metric[], 
       ...(lost > 0 ? [`base return: n = ${summary.n} of ${lines.length} seeds; the rest have no trained base`] : []),
       ...(lost === 0 && summary.n > finished ? [`base return: of all ${summary.n} bases, whether their trials finished or not`] : []),
     ];
-    const marks = mark(metric === BASE_RETURN ? ofBase : cellNotes(metric, strategy, summary, lines, trials));
+    const marks = mark(metric === BASE_RETURN ? ofBase : cellNotes(column, strategy, summary, lines, trials));
     const both = paired.filter(({ line, other: match }) => (line.values[key] ?? null) !== null && (match.values[key] ?? null) !== null);
     const expected = metric === BASE_RETURN ? both.length : (pairs ?? 0);
     return [key, { ...summary, unit, marks, difference: other ? difference(metric, strategy, paired, expected, mark) : null }];

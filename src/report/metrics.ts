@@ -18,6 +18,8 @@ export interface Context {
   readonly strategy: string;
   readonly result: Measured;
   readonly base: BaseCost | undefined;
+  /** Of the base, where there is a row of it. */
+  readonly baseReturns: BaseReturns | undefined;
   /** Identify + correct, ms. `undefined`: no record of it. */
   readonly correctionMs: number | undefined;
   readonly trainMs: number | undefined;
@@ -26,6 +28,13 @@ export interface Context {
 export interface BaseCost {
   readonly gradientSteps: number;
   readonly environmentSteps: number;
+}
+
+/** Mean returns of the base, and of a uniformly random policy: the one and the zero of the RSI. */
+export interface BaseReturns {
+  readonly greedy: number;
+  readonly sampled: number;
+  readonly random: number;
 }
 
 /** A column. */
@@ -53,9 +62,21 @@ export interface Metric {
 /** The one definition of a success, in shares: an accepted base, and a corrected policy that reaches all three. */
 export const SUCCESS = { finalFe: 0.99, worstCase: 0.05, rsi: 0.98 } as const;
 
-function success({ result: { acceptance, finalFe, worstCase, rsi } }: Context): number | null {
+function success(trial: Context): number | null {
+  const { acceptance, finalFe, worstCase } = trial.result;
   if (finalFe === null || worstCase === null) return null;
-  return acceptance.accepted && finalFe >= SUCCESS.finalFe && worstCase <= SUCCESS.worstCase && rsi >= SUCCESS.rsi ? 100 : 0;
+  if (!acceptance.accepted || finalFe < SUCCESS.finalFe || worstCase > SUCCESS.worstCase) return 0;
+  const kept = rsi(trial, 'greedy');
+  return kept === null ? null : kept >= SUCCESS.rsi ? 100 : 0;
+}
+
+/**
+ * A row always has a number; where the base is not above a random policy it says 0 or 1 and measures nothing: there was no return to keep.
+ * Without a row of the base that cannot be told, and the row's number stands.
+ */
+function rsi({ result, baseReturns }: Context, mode: 'greedy' | 'sampled'): number | null {
+  if (baseReturns !== undefined && baseReturns[mode] <= baseReturns.random) return null;
+  return mode === 'greedy' ? result.rsi : result.rsiSampled;
 }
 
 const percent = (x: number | null): number | null => (x === null ? null : 100 * x);
@@ -77,6 +98,8 @@ const beyond = ({ result: { overrun } }: Context, multiple: number, what: 'final
   overrun?.[what][overrun.multiple.indexOf(multiple)] ?? null;
 
 const noCurve = 'no held-out state of the region, or no toxic probability there';
+const nothingToKeep = (mode: string): string =>
+  `the ${mode} return of the base is not above that of a random policy, so there is nothing to keep`;
 const noOverrun = 'it was not asked for, or there is no budget of steps to exceed';
 const noTime = 'no time on record';
 
@@ -137,8 +160,8 @@ export const METRICS: readonly Metric[] = [
     unit: '%',
     decimals: 1,
     describe: 'retain stability, greedy: the return kept between that of a random policy and that of the base',
-    of: (t) => percent(t.result.rsi),
-    missing: 'not measured',
+    of: (t) => percent(rsi(t, 'greedy')),
+    missing: nothingToKeep('greedy'),
   },
   {
     key: 'feAt2K',
@@ -217,7 +240,7 @@ export const METRICS: readonly Metric[] = [
     decimals: 1,
     describe: `share of seeds that succeed: accepted base, final FE >= ${percent(SUCCESS.finalFe)} %, worst case <= ${percent(SUCCESS.worstCase)} %, RSI >= ${percent(SUCCESS.rsi)} %; a failed trial is none`,
     of: success,
-    missing: noCurve,
+    missing: `${noCurve}, or a base whose greedy return is not above that of a random policy`,
     ofFailed: 0,
     forgetting: true,
   },
@@ -229,8 +252,8 @@ export const METRICS: readonly Metric[] = [
     unit: '%',
     decimals: 1,
     describe: 'retain stability, sampled actions',
-    of: (t) => percent(t.result.rsiSampled),
-    missing: 'not measured',
+    of: (t) => percent(rsi(t, 'sampled')),
+    missing: nothingToKeep('sampled'),
   },
   {
     key: 'occupancy',

@@ -1,6 +1,6 @@
 import { groups } from './groups.ts';
-import { isMasked, type Metric, metricName } from './metrics.ts';
-import type { TrialRecord } from './records.ts';
+import { isMasked, metricName } from './metrics.ts';
+import type { Column, TrialRecord } from './records.ts';
 import type { Summary } from './statistics.ts';
 import type { SeedLine } from './summarize.ts';
 
@@ -45,9 +45,9 @@ export function rowNotes(trials: readonly TrialRecord[], lines: readonly SeedLin
 
 export const failureText = ({ failure }: TrialRecord): string => (failure ? `${failure.kind}: ${brief(failure.message)}` : 'failed');
 
-/** Of one number: the seeds that have none although they have finished. */
+/** Of one number: the seeds that have none although they have finished, and the trials that are not in the number of their seed. */
 export function cellNotes(
-  metric: Metric,
+  { metric, values }: Column,
   strategy: string | null,
   { n }: Summary,
   lines: readonly SeedLine[],
@@ -63,12 +63,25 @@ export function cellNotes(
     const counted = n > 0 ? `n = ${n} of ${of} seeds; ${rest}` : `no number from ${of === 1 ? 'the only seed' : `any of ${of} seeds`}`;
     notes.push(`${metricName(metric)}: ${counted}: ${metric.missing}`);
   }
+  const partly = metric.shown === 'if any' ? 0 : leftOut(trials, { metric, values }, lines);
+  if (partly > 0)
+    notes.push(
+      `${metricName(metric)}: ${partly} of ${trials.length} trials have none and are not in the mean of their seed: ${metric.missing}`,
+    );
   if (metric.key === 'timeOverhead') {
     const timed = trials.filter((r) => r.timedOn !== null);
     const mixed = timed.filter((r) => r.timedOn === 'two hosts').length;
     if (mixed > 0) notes.push(`time: in ${mixed} of ${timed.length} trials correction and training were timed on different hosts`);
   }
   return notes;
+}
+
+/** Finished trials without a number in seeds that have one, from other correction seeds or arms. */
+function leftOut(trials: readonly TrialRecord[], { metric, values }: Column, lines: readonly SeedLine[]): number {
+  const numbered = new Set(lines.filter((line) => (line.values[metric.key] ?? null) !== null).map(({ seed }) => seed));
+  const isOut = ({ state, at, trial }: TrialRecord): boolean =>
+    state === 'ok' && Number.isNaN(values[at]) && numbered.has(trial.seed) && !isMasked(trial.strategy, metric);
+  return trials.filter(isOut).length;
 }
 
 /** `seeds 3, 4 (reason); seed 5 (another)`, the first few. */

@@ -1,8 +1,8 @@
 import type { Failure } from '../contract/rows.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
 import type { Asked } from './asked.ts';
-import { type BaseCost, correctionMs, isMasked, type Metric } from './metrics.ts';
-import type { FoundTrial, Source, Timed } from './source.ts';
+import { correctionMs, isMasked, type Metric } from './metrics.ts';
+import type { FoundBase, FoundTrial, Source, Timed } from './source.ts';
 
 /** What the tables need of one trial; everything else of its row is let go as soon as it is read. */
 export interface TrialRecord {
@@ -38,7 +38,7 @@ export interface Records {
 }
 
 export async function readRecords(asked: readonly Asked[], source: Source, metrics: readonly Metric[]): Promise<Records> {
-  const bases = new Map<string, { cost: BaseCost | null; failure?: Failure }>();
+  const bases = new Map<string, Omit<FoundBase, 'id'>>();
   for await (const batch of source.bases) for (const { id, ...base } of batch) bases.set(id, base);
   // An id may have several lines: of a run that was lost, and of the row that is there. The last counts.
   const timings = new Map<string, Timed>();
@@ -69,8 +69,9 @@ export async function readRecords(asked: readonly Asked[], source: Source, metri
     const theirs = timings.get(row.base);
     const { identify = 0, correct } = mine?.phasesMs ?? {};
     const spentMs = correct === undefined ? undefined : correctionMs(strategy, identify, correct);
-    const base = bases.get(row.base)?.cost ?? undefined;
-    const context = { strategy, result: row.result, base, correctionMs: spentMs, trainMs: theirs?.phasesMs['train'] };
+    const { cost, returns: baseReturns } = bases.get(row.base) ?? {};
+    const base = cost ?? undefined;
+    const context = { strategy, result: row.result, base, baseReturns, correctionMs: spentMs, trainMs: theirs?.phasesMs['train'] };
     for (const { metric, values } of columns) values[at] = isMasked(strategy, metric) ? Number.NaN : (metric.of(context) ?? Number.NaN);
     const { accepted, reasons } = row.result.acceptance;
     const notAccepted = accepted ? [] : reasons.length > 0 ? reasons : ['no reason given'];

@@ -123,7 +123,7 @@ function makeTable(scenario: string, trials: readonly TrialRecord[], read: reado
   const drafts = [...unordered.filter(frames), ...unordered.filter((draft) => !frames(draft))];
   const marks = mark([...engineNotes(trials), ...acceptanceNotes(trials)]);
   const rows = drafts.map((draft) =>
-    makeRow(draft, baselineOf(draft, drafts, view), columns, view, mark, rowEngineNotes(draft.trials, trials)),
+    makeRow(draft, baselineOf(draft, drafts, view), shown, view, mark, rowEngineNotes(draft.trials, trials)),
   );
   const distinct = (of: (trial: Asked) => number): number => new Set(trials.map(({ trial }) => of(trial))).size;
   const count = (state: TrialRecord['state']): number => trials.filter((r) => r.state === state).length;
@@ -152,7 +152,7 @@ function baselineOf(row: Draft, all: readonly Draft[], { baseline }: View): Draf
 function makeRow(
   { strategy, overrides, lines, trials }: Draft,
   baseline: Draft | null,
-  columns: readonly Metric[],
+  columns: readonly Column[],
   view: View,
   mark: Mark,
   said: readonly string[],
@@ -171,10 +171,11 @@ function makeRow(
     ...(unmatched ? [`no difference: not one row of ${view.baseline} has the same other axes`] : []),
   ]);
   const pairs = baseline ? paired.filter(({ line, other }) => line.ok > 0 && other.ok > 0).length : null;
-  const cells = columns.map((metric): [string, Cell] => {
+  const cells = columns.map((column): [string, Cell] => {
+    const { metric } = column;
     const { key, unit } = metric;
     const summary = summaryOf(lines.flatMap(({ values }) => values[key] ?? []));
-    const cell = { ...summary, unit, marks: mark(cellNotes(metric, strategy, summary, lines, trials)) };
+    const cell = { ...summary, unit, marks: mark(cellNotes(column, strategy, summary, lines, trials)) };
     return [key, { ...cell, difference: baseline ? difference(metric, strategy, paired, pairs ?? 0, mark) : null }];
   });
   const counts = { asked: lines.length, n, failed, marks };

@@ -6,7 +6,7 @@ import type { BaseRow, Failure, Provenance, TrialRow } from '../contract/rows.ts
 import { parseRow } from '../coordinator/store.ts';
 import { type Asked, templateOf } from './asked.ts';
 import { groups } from './groups.ts';
-import type { BaseCost, Measured } from './metrics.ts';
+import type { BaseCost, BaseReturns, Measured } from './metrics.ts';
 
 /** Where the numbers come from: the files of a results folder, or a test. In batches: to wait for each row would take as long as to read it. */
 export interface Source {
@@ -20,6 +20,7 @@ export type Timed = Pick<Provenance, 'id' | 'host' | 'phasesMs'>;
 export interface FoundBase {
   readonly id: string;
   readonly cost: BaseCost | null;
+  readonly returns?: BaseReturns;
   readonly failure?: Failure;
 }
 
@@ -94,8 +95,10 @@ function readBase(line: string, where: () => string): FoundBase {
   const short = parse(line.replace(BASE_CURVES, (found) => `${found.slice(0, found.indexOf(':'))}:null`));
   const row = (isFound(short) ? short : parseRow(line, 'base', where())) as BaseRow;
   if (!row.ok) return { id: row.id, cost: null, failure: row.failure };
-  const { gradientSteps, environmentSteps } = row.result;
-  return { id: row.id, cost: { gradientSteps, environmentSteps } };
+  const { gradientSteps, environmentSteps, greedy, sampled, random } = row.result;
+  const found = { id: row.id, cost: { gradientSteps, environmentSteps } };
+  if (![greedy, sampled, random].every((played) => typeof played?.meanReturn === 'number')) return found; // a row that somebody cut
+  return { ...found, returns: { greedy: greedy.meanReturn, sampled: sampled.meanReturn, random: random.meanReturn } };
 }
 
 const isFound = (row: Record<string, unknown> | null): boolean =>

@@ -79,7 +79,10 @@ function seedBlocks(table: ScenarioTable): string[] {
   ];
   return layOut({ lead, over, under: lines.map(() => []) }, columnsOf(table), (metric) => ({
     header: metric.header,
-    cells: lines.map(({ row, line }) => [seedText(line, row, metric)]),
+    cells: numbers(
+      lines.map(({ row, line }) => seedText(line, row, metric)),
+      '',
+    ).map((text) => [text]),
     align: 'right',
   }));
 }

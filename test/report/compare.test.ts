@@ -54,6 +54,21 @@ describe('makeComparison(…)', () => {
     expect(combinations[0]?.sides.map(({ cells }) => cells['fe']?.difference?.mean ?? null)).toEqual([expect.closeTo(10, 9), null]);
   });
 
+  it('has no RSI where the base is not above a random policy, and says why', async () => {
+    const trials = [...by('wasm', [{ rsi: 0.9 }, { rsi: 1 }]), ...by('tfjs', [{ rsi: 0.8 }, { rsi: 0 }])];
+    const { asked, source } = synthetic({ trials, bases: { 2: { returns: { greedy: -200, sampled: -200, random: -180 } } } });
+    const made = makeComparison('engines', await readRecords(asked, source, chooseMetrics(['rsi'])), nothing, { axis: 'engine' });
+    const { sides, notes } = made.combinations[0]!;
+    expect(sides.map(({ cells }) => [cells['rsi']?.n, cells['rsi']?.mean])).toEqual([
+      [1, 90],
+      [1, 80],
+    ]);
+    expect(sides[1]?.cells['rsi']?.difference).toMatchObject({ n: 1, mean: expect.closeTo(-10, 9) });
+    const why = 'the greedy return of the base is not above that of a random policy, so there is nothing to keep';
+    expect(notes).toContain(`RSI: n = 1 of 2 seeds; the other has none: ${why}`);
+    expect(printComparison(made).replaceAll(/\s+/g, ' ')).toContain(`RSI: n = 1 of 2 seeds; the other has none: ${why}`);
+  });
+
   it('counts failures and missing rows, and drops none', async () => {
     const trials = [...by('wasm', fe(0.9, 0.8, 0.7)), ...by('tfjs', [{ fe: 0.8 }, diverged, undefined])];
     const { trials: counts, combinations } = await compare(trials);

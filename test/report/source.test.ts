@@ -179,12 +179,15 @@ describe('readSource(…)', () => {
   it('reads what a table needs of a base', async () => {
     const done = { policy: '', environmentSteps: 7, gradientSteps: 5, returns: curve, trace: ['x'] };
     const failure = { kind: 'diverged', message: 'NaN' };
+    const played = { greedy: { meanReturn: 500 }, sampled: { meanReturn: 480 }, random: { meanReturn: 20 } };
     const lines = [
+      { id: 'c', spec: {}, ok: true, result: { ...done, ...played } },
       { id: 'a', spec: {}, ok: true, result: done },
       { id: 'b', spec: {}, ok: false, failure },
     ];
     writeFileSync(join(folder, 'bases.jsonl'), lines.map((line) => `${canonicalJson(line)}\n`).join(''));
     expect(await all(readSource(folder, asked).bases)).toEqual([
+      { id: 'c', cost: { environmentSteps: 7, gradientSteps: 5 }, returns: { greedy: 500, sampled: 480, random: 20 } },
       { id: 'a', cost: { environmentSteps: 7, gradientSteps: 5 } },
       { id: 'b', cost: null, failure },
     ]);

@@ -1,7 +1,7 @@
 import type { Failure, Overrun, Provenance, TrialResult } from '../../src/contract/rows.ts';
 import type { TrialSpec } from '../../src/contract/spec.ts';
 import type { Asked } from '../../src/report/asked.ts';
-import { chooseMetrics } from '../../src/report/metrics.ts';
+import { type BaseReturns, chooseMetrics } from '../../src/report/metrics.ts';
 import { readRecords } from '../../src/report/records.ts';
 import { makeReport, type Report } from '../../src/report/report.ts';
 import type { FoundTrial, Source } from '../../src/report/source.ts';
@@ -14,6 +14,7 @@ export interface Found {
   readonly worstCase?: number | null;
   readonly toxicRate?: number | null;
   readonly rsi?: number;
+  readonly rsiSampled?: number;
   readonly meanReturn?: number;
   readonly gradientSteps?: number;
   readonly identifySteps?: number;
@@ -41,7 +42,7 @@ const isFailure = (row: Found | Failure): row is Failure => 'kind' in row;
 const spec = {} as TrialSpec; // the tables read the plan, not the spec
 
 export function result(found: Found): TrialResult {
-  const { fe = 0.9, finalFe = 0.95, worstCase = 0.05, toxicRate = 0.01, rsi = 1, meanReturn = 500 } = found;
+  const { fe = 0.9, finalFe = 0.95, worstCase = 0.05, toxicRate = 0.01, rsi = 1, rsiSampled = 1, meanReturn = 500 } = found;
   const { gradientSteps = 500, identifySteps = 40_000, environmentSteps = 0, notAccepted = [], overrun = null } = found;
   const cost = { gradientSteps: 0, environmentSteps: 0, samples: 0 };
   return {
@@ -52,7 +53,7 @@ export function result(found: Found): TrialResult {
     },
     influence: { printed: 0.5, unsaturated: 0.9, pairs: 1000, kept: 1000 },
     overrun,
-    ...{ fe, finalFe, worstCase, rsi, rsiSampled: 1, retainKl: 0, retainValue: 0, forgetCurve: null, returnCurve: null },
+    ...{ fe, finalFe, worstCase, rsi, rsiSampled, retainKl: 0, retainValue: 0, forgetCurve: null, returnCurve: null },
     greedy: { ...evaluation, meanReturn, toxicRate: 0.5 },
     sampled: { ...evaluation, meanReturn: 0, toxicRate },
     cost: { identify: { ...cost, environmentSteps: identifySteps }, correct: { ...cost, gradientSteps, environmentSteps } },
@@ -66,8 +67,8 @@ export const baseIdOf = (engine: Asked['engine'], seed: number): string =>
 
 export interface Synthetic {
   readonly trials: readonly SyntheticTrial[];
-  /** By seed; default: 31,250 gradient steps, 200,000 environment steps, trained in 10 s on host `a`. */
-  readonly bases?: Readonly<Record<number, { failure?: Failure; host?: string; trainMs?: number | null }>>;
+  /** By seed; default: 31,250 gradient steps, 200,000 environment steps, trained in 10 s on host `a`, returns 500, sampled 480, random 20. */
+  readonly bases?: Readonly<Record<number, { failure?: Failure; host?: string; trainMs?: number | null; returns?: BaseReturns }>>;
 }
 
 /** A plan and its rows, as the files would give them. */
@@ -81,9 +82,9 @@ export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; 
   );
   const seedOf = new Map(asked.map(({ baseId, seed }) => [baseId, seed]));
   const baseRows = [...seedOf].map(([id, seed]) => {
-    const { failure } = bases[seed] ?? {};
+    const { failure, returns = { greedy: 500, sampled: 480, random: 20 } } = bases[seed] ?? {};
     const cost = { gradientSteps: 31_250, environmentSteps: 200_000 };
-    return failure ? { id, cost: null, failure } : { id, cost };
+    return failure ? { id, cost: null, failure } : { id, cost, returns };
   });
   const rows = trials.flatMap(({ row }, i): FoundTrial[] => {
     const { id, baseId: base, template, seed } = asked[i]!;

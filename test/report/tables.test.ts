@@ -33,7 +33,12 @@ function writeRows(): void {
   const evaluation = { episodes: 1, steps: 1, meanReturn: 0, stdReturn: 0, toxicRate: null, occupancy: null, digest: '' };
   const bases = [...new Map(trials.map((t) => [t.baseId, t.spec.base]))].map(([id, spec]) => {
     const counts = { policy: '', environmentSteps: 200_000, gradientSteps: 31_250, returns: { step: [], value: [] }, trace: [] };
-    return { id, spec, ok: true, result: { ...counts, greedy: evaluation, sampled: evaluation, random: evaluation } };
+    return {
+      id,
+      spec,
+      ok: true,
+      result: { ...counts, greedy: evaluation, sampled: evaluation, random: { ...evaluation, meanReturn: -1 } },
+    };
   });
   const rows = trials.map(({ id, baseId, spec, seed, correctionSeed }) => {
     return { id, base: baseId, spec, ok: true, result: result({ fe: seed / 10 + correctionSeed / 100 }) };
