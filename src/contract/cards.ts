@@ -4,7 +4,9 @@ import { parseMessage } from './messages.ts';
 /** What workers and coordinators show of themselves, and what is wanted of them: small, pure data in the broker, judged when it is read. */
 
 const name = z.string().max(64);
-const text = z.string().max(1024);
+/** Whoever reads a longer one refuses the whole card. */
+export const REASON_LETTERS = 1024;
+const text = z.string().max(REASON_LETTERS);
 const count = z.int().min(0);
 const time = z.string().max(32);
 

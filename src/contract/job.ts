@@ -29,8 +29,22 @@ export type Row = BaseRow | TrialRow;
 /** The folders of content-addressed files. */
 export type FileKind = 'policies' | 'forget';
 
+/** Letters of a message in a row, and of a stack beside one: what an exception says has any length, what a broker takes in one message has not. */
+const MESSAGE_LETTERS = 8_192;
+const STACK_LETTERS = 32_768;
+
+function cut(text: string, letters: number): string {
+  if (text.length <= letters) return text;
+  const kept = text.slice(0, letters).replace(/[\ud800-\udbff]$/, ''); // no half of a letter
+  return `${kept}… (${text.length - kept.length} more letters)`;
+}
+
+/** A stack as provenance keeps it. */
+export const cutStack = (stack: string): string => cut(stack, STACK_LETTERS);
+
 /** The row of a job that has no numbers. */
-export function failureRow(job: Job, failure: Failure): Row {
+export function failureRow(job: Job, { kind, message }: Failure): Row {
+  const failure = { kind, message: cut(message, MESSAGE_LETTERS) };
   return job.kind === 'base'
     ? { id: job.id, spec: job.spec, ok: false, failure }
     : { id: job.id, base: job.base.id, spec: job.spec, ok: false, failure };

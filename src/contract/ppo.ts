@@ -32,7 +32,7 @@ export const ppoSchema = z
     targetKl: z.number().positive().nullable().default(null).describe('stops the update when approxKl exceeds it'),
     shuffle: z.boolean().default(true).describe('minibatches are redrawn every epoch'),
     orthogonalInit: z.boolean().default(true).describe('gains √2, policy head 0.01, value head 1; otherwise uniform ±1/√fan-in'),
-    hidden: z.array(z.int().positive()).min(1).default([64, 64]),
+    hidden: z.array(z.int().positive()).min(1).max(16).default([64, 64]).describe('units of each hidden layer'),
     separate: z.boolean().default(false).describe('policy and value have hidden layers of their own'),
     normObs: z
       .boolean()

@@ -248,6 +248,8 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
     }
   }
   if (issue.code === 'custom') return [fromRule(issue, path, data, shape)];
+  if (issue.code === 'too_big' && Array.isArray(value))
+    return [{ path, at: 'value', expected: `at most ${issue.maximum} values`, got: `${value.length}` }];
   const expected = issue.code === 'invalid_format' ? issue.message : describe(here);
   return [{ path, at: 'value', expected, got: printGot(value), remedy: remedyFor(value, here, path.at(-1)) }];
 }

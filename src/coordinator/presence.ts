@@ -1,6 +1,6 @@
 import type { Roll } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
-import type { SweepCard, Wish } from '../contract/cards.ts';
+import { REASON_LETTERS, type SweepCard, type Wish } from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
 import type { Schedule } from './schedule.ts';
@@ -125,4 +125,8 @@ export class Presence {
 }
 
 /** Said now, by us or by whom a command speaks for. */
-export const wish = (state: Wish['state'], reason: string): Wish => ({ state, reason, at: new Date().toISOString() });
+export const wish = (state: Wish['state'], reason: string): Wish => ({
+  state,
+  reason: reason.slice(0, REASON_LETTERS),
+  at: new Date().toISOString(),
+});

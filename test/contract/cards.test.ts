@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseSweepCard, parseWish, parseWorkerCard } from '../../src/contract/cards.ts';
+import { wish as made } from '../../src/coordinator/presence.ts';
 
 const worker = {
   ...{ v: 1, id: 'w', host: 'h', label: null, pid: 1, cap: 'cpu-1', node: 'v20', startedAt: 'now', slots: 2, state: 'working' },
@@ -17,6 +18,11 @@ const kinds = [
   ['parseSweepCard', parseSweepCard, sweep],
   ['parseWish', parseWish, wish],
 ] as const;
+
+it('wish(…) says a reason of any length in as many letters as whoever reads it takes', () => {
+  expect(parseWish(JSON.stringify(made('hold', 'x'.repeat(5000)))).reason).toBe('x'.repeat(1024));
+  expect(parseWish(JSON.stringify(made('hold', 'lunch'))).reason).toBe('lunch');
+});
 
 describe.each(kinds)('%s(message)', (_, parse, good) => {
   it('is what was sent', () => {

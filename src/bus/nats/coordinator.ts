@@ -7,7 +7,18 @@ import type { Stop } from '../clock.ts';
 import { Underway } from '../underway.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
-import { consumerConfig, consumerOf, ensureBroker, expectName, type Place, RESULTS, resultSubject, TASKS, taskSubject } from './streams.ts';
+import {
+  consumerConfig,
+  consumerOf,
+  ensureBroker,
+  expectName,
+  type Place,
+  RESULT_BYTES,
+  RESULTS,
+  resultSubject,
+  TASKS,
+  taskSubject,
+} from './streams.ts';
 
 export interface NatsCoordinatorOptions extends Place {
   readonly leaseMs?: number;
@@ -57,6 +68,11 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     const bus = new NatsCoordinatorBus(link, options);
     try {
       await link.retry('streams', () => bus.#ensure());
+      const most = link.nc.info?.max_payload ?? RESULT_BYTES;
+      if (most < RESULT_BYTES)
+        link.warn(
+          `broker: expected max_payload of at least ${RESULT_BYTES} bytes, got ${most}; a row that is larger cannot pass: raise it in the server's configuration`,
+        );
       return bus;
     } catch (error) {
       await bus.close();

@@ -45,7 +45,8 @@ export function placeOf(subject: string): (Place & { readonly id: string }) | nu
 const MB = 1024 * 1024;
 /** What a coordinator wants it has fetched, and what a trial needs it puts there again. */
 const FILES_MS = 7 * 24 * 3_600_000;
-/** The largest result, and the largest message there is. */
+/** The largest job, and the largest result, which is the largest message there is; headers included. What a sweep may ask for stays below: test/contract/sizes.test.ts. */
+export const TASK_BYTES = MB / 16;
 export const RESULT_BYTES = MB / 2;
 
 /** Full means refused, never something old pushed out. One message per subject makes giving twice the same as once. */
@@ -59,7 +60,7 @@ const common = {
 } as const;
 
 const STREAMS: readonly (Partial<StreamConfig> & { readonly name: string })[] = [
-  { ...common, name: TASKS, subjects: ['lab.task.>'], retention: 'workqueue', max_msg_size: 64 * 1024 },
+  { ...common, name: TASKS, subjects: ['lab.task.>'], retention: 'workqueue', max_msg_size: TASK_BYTES },
   { ...common, name: RESULTS, subjects: ['lab.result.>'], retention: 'limits', allow_direct: true, max_msg_size: RESULT_BYTES },
 ];
 

@@ -3,7 +3,7 @@ import type { AgentBus, Lease } from '../../bus/bus.ts';
 import { type Clock, systemClock } from '../../bus/clock.ts';
 import { AbortedError, ContentError, TransportError } from '../../contract/errors.ts';
 import { shortId } from '../../contract/ids.ts';
-import { failureRow, filesOf, type JobResult, type Row } from '../../contract/job.ts';
+import { cutStack, failureRow, filesOf, type JobResult, type Row } from '../../contract/job.ts';
 import type { BaseRow, Provenance, TrialRow } from '../../contract/rows.ts';
 import type { ExecutorPool } from '../executor/pool.ts';
 import type { Finished } from '../executor/protocol.ts';
@@ -153,6 +153,7 @@ export class Agent {
         cpu: PROCESSOR,
         numerics,
         ...finished.facts,
+        ...(finished.facts.stack !== undefined && { stack: cutStack(finished.facts.stack) }),
       },
     };
   }

@@ -1,9 +1,12 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NatsAgentBus } from '../../../src/bus/nats/agent.ts';
 import { NatsCoordinatorBus, type NatsCoordinatorOptions } from '../../../src/bus/nats/coordinator.ts';
 import { type LinkOptions, NatsLink } from '../../../src/bus/nats/link.ts';
 import type { NatsServer } from '../../../src/bus/nats/server.ts';
-import { RESULTS, resultSubject, TASKS, taskSubject } from '../../../src/bus/nats/streams.ts';
+import { RESULT_BYTES, RESULTS, resultSubject, TASKS, taskSubject } from '../../../src/bus/nats/streams.ts';
 import { isOlder } from '../../../src/bus/nats/version.ts';
 import { ContentError } from '../../../src/contract/errors.ts';
 import { canonicalJson, contentDigest } from '../../../src/contract/ids.ts';
@@ -262,6 +265,19 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       await done;
       clearInterval(heartbeat);
       expect(completion).toBe('stored');
+    });
+
+    it('says when a server takes smaller messages than a row may be', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'spc-nats-'));
+      const config = join(folder, 'small.conf');
+      writeFileSync(config, `listen: "127.0.0.1:-1"\nmax_payload: 65536\njetstream { store_dir: "${folder}" }\n`);
+      said.splice(0);
+      await pair(await startServer({ config }));
+      const most = `expected max_payload of at least ${RESULT_BYTES} bytes, got 65536`;
+      expect(said).toEqual([`broker: ${most}; a row that is larger cannot pass: raise it in the server's configuration`]);
+      said.splice(0);
+      await pair(await server());
+      expect(said).toEqual([]);
     });
 
     it('gives up with a TransportError when patience is over', async () => {
