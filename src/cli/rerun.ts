@@ -195,7 +195,7 @@ interface FrozenFacts {
 async function frozenFacts(folder: string, warn: (message: string) => void): Promise<FrozenFacts> {
   const frozen = await readFrozen(folder);
   if (!frozen) return { scenarios: new Map(), sameCode: false };
-  const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`);
+  const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`, [], true);
   const trials = expand(sweep);
   const scenarios = new Map(trials.map(({ id, scenario }) => [id, scenario]));
   return { scenarios, sameCode: isOurCode(folder, frozen.numerics, enginesOf(trials), warn) };

@@ -6,7 +6,7 @@ import { HostError } from '../contract/host.ts';
 import { printGot, printProblem } from '../contract/problems.ts';
 import { enginesOf, expand, type PlannedTrial } from '../coordinator/expand.ts';
 import { readFrozen } from '../coordinator/freeze.ts';
-import { loadSweep } from '../coordinator/load.ts';
+import { loadFrozen, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { WHERE_HELP } from '../coordinator/where.ts';
 import { choose, type Difference, explain, labelOf, readCandidates, type Why } from '../coordinator/why.ts';
@@ -47,7 +47,7 @@ function asked({ sweep: given, overrides, results }: WhyArguments): {
     );
   }
   const folder = isFile ? null : resultsFolder(given, results);
-  const { sweep } = loadSweep(folder === null ? given : join(folder, 'sweep.yaml'), overrides);
+  const { sweep } = folder === null ? loadSweep(given, overrides) : loadFrozen(folder);
   const trials = expand(sweep);
   return { folder: folder ?? join(results, sweep.name), trials, digest: planOf(sweep, trials).digest };
 }

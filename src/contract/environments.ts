@@ -22,11 +22,22 @@ export interface Environment {
   /** A base counts as trained from this mean greedy return on. */
   readonly gate: number;
   readonly options: z.ZodType<Record<string, unknown>>;
+  /** Which options, as somebody wrote them, change nothing: whoever wrote them expects something else. A spec, where all are filled in, may have them. */
+  readonly idle: (written: Readonly<Record<string, unknown>>) => readonly Idle[];
+}
+
+/** An option without effect. `expected` and `remedy` are the words of a message. */
+interface Idle {
+  readonly path: readonly string[];
+  readonly expected: string;
+  readonly got: string;
+  readonly remedy: string;
 }
 
 /** Beyond, arithmetic in float32 and trigonometry mean nothing. */
 const bounded = z.number().min(-1000).max(1000);
 
+const CARTPOLE_STEPS = 500;
 const cartPoleOptions = z.strictObject({
   suttonBartoReward: z.boolean().default(false).describe('reward 0 per step and -1 at the end instead of 1 per step'),
   resetLow: bounded.default(-0.05).describe('lower bound of every component at reset'),
@@ -54,8 +65,14 @@ const cartPole: Environment = {
   ],
   actions: ['left', 'right'],
   actionBounds: null,
-  maxSteps: 500,
+  maxSteps: CARTPOLE_STEPS,
   gate: 475,
+  idle: ({ impulse }) => {
+    const every = (impulse as { readonly every?: unknown } | null | undefined)?.every;
+    if (typeof every !== 'number' || every < CARTPOLE_STEPS) return [];
+    const expected = `fewer steps than the ${CARTPOLE_STEPS} of an episode`;
+    return [{ path: ['impulse', 'every'], expected, got: `${every}`, remedy: 'no impulse would ever come: set less, or impulse: null' }];
+  },
   options: cartPoleOptions.refine((o) => o.resetLow <= o.resetHigh, { path: ['resetLow'], message: 'must not exceed resetHigh' }),
 };
 
@@ -80,6 +97,7 @@ const mountainCar: Environment = {
   maxSteps: 200,
   gate: -130,
   options: mountainCarOptions,
+  idle: () => [],
 };
 
 const mountainCarContinuous: Environment = {
@@ -91,11 +109,12 @@ const mountainCarContinuous: Environment = {
   gate: 80,
 };
 
+const WIND = { windPower: 15, turbulencePower: 1.5 };
 const lunarLanderOptions = z.strictObject({
   gravity: z.number().gt(-12).lt(0).default(-10).describe('vertical, m/s²'),
   enableWind: z.boolean().default(false).describe('wind pushes and turns the lander while no leg touches the ground'),
-  windPower: z.number().min(0).max(20).default(15).describe('largest force of the wind'),
-  turbulencePower: z.number().min(0).max(2).default(1.5).describe('largest torque of the wind'),
+  windPower: z.number().min(0).max(20).default(WIND.windPower).describe('largest force of the wind'),
+  turbulencePower: z.number().min(0).max(2).default(WIND.turbulencePower).describe('largest torque of the wind'),
 });
 
 const lunarLander: Environment = {
@@ -115,6 +134,16 @@ const lunarLander: Environment = {
   maxSteps: 1000,
   gate: 200,
   options: lunarLanderOptions,
+  // With `enableWind: false` beside them the defaults are no surprise: so a resolved scenario has them.
+  idle: ({ enableWind, ...others }) => {
+    if (enableWind === true) return [];
+    return Object.entries(WIND).flatMap(([option, byDefault]): Idle[] => {
+      const written = others[option];
+      if (written === undefined || (enableWind === false && written === byDefault)) return [];
+      const remedy = `without wind ${option} changes nothing: set enableWind: true, or remove ${option}`;
+      return [{ path: [option], expected: 'enableWind: true beside it', got: 'enableWind: false', remedy }];
+    });
+  },
 };
 
 const lunarLanderContinuous: Environment = {

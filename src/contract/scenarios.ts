@@ -209,8 +209,17 @@ const boundless = (rules: readonly Rule[], observation: readonly Dimension[]): P
     return Object.keys(where).length > 0 ? [] : [problem];
   });
 
-/** The unknown -> a resolved scenario, or what is wrong with it; paths are relative to it. */
-export function judgeScenario(data: unknown): Judged<Scenario> {
+/** Options that change nothing as they are written. */
+const idle = (data: unknown, id: string): Problem[] =>
+  environment(id)
+    .idle((valueAt(data, ['options']) ?? {}) as Readonly<Record<string, unknown>>)
+    .map(({ path, ...words }) => ({ path: ['options', ...path], at: 'value', ...words }));
+
+/**
+ * The unknown -> a resolved scenario, or what is wrong with it; paths are relative to it. `frozen`: written when rows were computed of it, so
+ * that what it asks for stays readable, whether it makes sense or not.
+ */
+export function judgeScenario(data: unknown, frozen = false): Judged<Scenario> {
   const id = valueAt(data, ['environment']);
   const schema = typeof id === 'string' ? SCHEMAS.get(id) : undefined;
   if (schema && typeof id === 'string') {
@@ -219,7 +228,7 @@ export function judgeScenario(data: unknown): Judged<Scenario> {
     const value = judged.value as unknown as Scenario;
     const { observation, actions, actionBounds } = environment(id);
     const together = actionBounds === null ? overlaps(value.rules, actions) : collisions(value.rules);
-    const problems = [...boundless(value.rules, observation), ...together];
+    const problems = [...boundless(value.rules, observation), ...together, ...(frozen ? [] : idle(data, id))];
     return problems.length > 0 ? { ok: false, problems } : { ok: true, value };
   }
   if (typeof data !== 'object' || data === null || Array.isArray(data)) {

@@ -156,14 +156,17 @@ function explainUnknown(problem: Problem): Problem {
 }
 
 /** A user's own scenarios, each by the rules of its environment. */
-function ownScenarios(data: unknown): { readonly scenarios: Readonly<Record<string, Scenario>>; readonly problems: readonly Problem[] } {
+function ownScenarios(
+  data: unknown,
+  frozen: boolean,
+): { readonly scenarios: Readonly<Record<string, Scenario>>; readonly problems: readonly Problem[] } {
   const written = valueAt(data, ['scenarios']);
   if (written === undefined) return { scenarios: {}, problems: [] };
   if (!isMapping(written)) {
     const remedy = written === null ? 'remove the key or give it a value' : undefined;
     return { scenarios: {}, problems: [{ path: ['scenarios'], at: 'value', expected: 'a mapping', got: printGot(written), remedy }] };
   }
-  const judged = Object.entries(written).map(([name, scenario]) => ({ name, result: judgeScenario(scenario) }));
+  const judged = Object.entries(written).map(([name, scenario]) => ({ name, result: judgeScenario(scenario, frozen) }));
   const names = judged.flatMap(({ name }): Problem[] => {
     const problem = { path: ['scenarios', name], at: 'key' } as const;
     if (!SCENARIO_NAME.test(name))
@@ -191,10 +194,10 @@ function inOrder<T>(values: object, written: readonly string[]): Record<string, 
   return Object.fromEntries(written.map((name) => [name, values[name as keyof typeof values] as T]));
 }
 
-/** The unknown -> `Sweep`, or everything that is wrong with it. What arms say to each other is judged in `resolveArms`. */
-export function parseSweep(data: unknown): Judged<Sweep> {
+/** The unknown -> `Sweep`, or everything that is wrong with it. What arms say to each other is judged in `resolveArms`; `frozen` as in `judgeScenario`. */
+export function parseSweep(data: unknown, frozen = false): Judged<Sweep> {
   const judged = judge(fileSchema, data);
-  const own = ownScenarios(data);
+  const own = ownScenarios(data, frozen);
   const names = [...SCENARIO_NAMES, ...keysAt(data, ['scenarios'])];
   const problems = [...(judged.ok ? [] : judged.problems.map(explainUnknown)), ...own.problems, ...acrossFields(data, names)];
   if (!judged.ok || problems.length > 0) return { ok: false, problems };

@@ -6,7 +6,7 @@ import { strategyPreset } from '../contract/strategies.ts';
 import { exists } from './disk.ts';
 import { expand, type PlannedTrial } from './expand.ts';
 import { readLines } from './lines.ts';
-import { loadSweep } from './load.ts';
+import { loadFrozen } from './load.ts';
 
 /** What a job may take, in ms: if it took what a quarter, half, three quarters of the recorded ones took at most. */
 export interface Quartiles {
@@ -134,7 +134,7 @@ function specsOf(trials: readonly PlannedTrial[]): Map<string, BaseSpec | TrialS
 /** The trials that a folder was made for; none where its file is of a time when files said other things. */
 function frozenTrials(folder: string): PlannedTrial[] {
   try {
-    return expand(loadSweep(join(folder, 'sweep.yaml')).sweep);
+    return expand(loadFrozen(folder).sweep);
   } catch {
     return [];
   }

@@ -234,8 +234,8 @@ function placer(document: Document, locate: Locate, marks: ReadonlyMap<unknown, 
 }
 
 /** Everything that is wrong with a document: with its fields, and with the grid as far as they allow to see it. */
-function judgeDocument(data: unknown): { sweep: Sweep } | { problems: readonly Problem[] } {
-  const parsed = parseSweep(data);
+function judgeDocument(data: unknown, frozen = false): { sweep: Sweep } | { problems: readonly Problem[] } {
+  const parsed = parseSweep(data, frozen);
   if (parsed.ok) {
     const { problems } = resolveArms(parsed.value);
     return problems.length > 0 ? { problems } : { sweep: parsed.value };
@@ -272,8 +272,8 @@ function judgeNarrowed(
   return judgeDocument(document.toJS());
 }
 
-/** The text of a sweep file, with overrides, as `loadSweep` reads it. Throws ConfigError with all problems, a line each. */
-export function parseSweepText(text: string, file: string, overrides: readonly string[] = []): Loaded {
+/** The text of a sweep file, with overrides, as `loadSweep` reads it; `frozen` as `loadFrozen` does. Throws ConfigError with all problems, a line each. */
+export function parseSweepText(text: string, file: string, overrides: readonly string[] = [], frozen = false): Loaded {
   const lineCounter = new LineCounter();
   const locate: Locate = (offset) => {
     const { line, col } = lineCounter.linePos(offset);
@@ -308,7 +308,7 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
   if (blocked.length > 0) fail(blocked);
 
   const overridden = new Set(given.map((o) => ('path' in o ? o.path[0] : undefined)));
-  const judged = overrides.length > 0 ? judgeNarrowed(document, written, overridden) : judgeDocument(document.toJS());
+  const judged = overrides.length > 0 ? judgeNarrowed(document, written, overridden) : judgeDocument(document.toJS(), frozen);
   if ('sweep' in judged) {
     return {
       sweep: judged.sweep,
@@ -363,4 +363,10 @@ function read(file: string): string {
  */
 export function loadSweep(file: string, overrides: readonly string[] = []): Loaded {
   return parseSweepText(read(file), file, overrides);
+}
+
+/** The sweep of a results folder: what its rows were computed for is read, also where a file of today would be refused for being without effect. */
+export function loadFrozen(folder: string): Loaded {
+  const file = join(folder, 'sweep.yaml');
+  return parseSweepText(read(file), file, [], true);
 }

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from '../coordinator/disk.ts';
-import { loadSweep } from '../coordinator/load.ts';
+import { loadFrozen } from '../coordinator/load.ts';
 import { explainEmpty, parseWhere, type Subject } from '../coordinator/where.ts';
 import { askedOf } from './asked.ts';
 import type { Sheet } from './cells.ts';
@@ -27,7 +27,7 @@ type Reporter = (options: Omit<ViewOptions, 'metrics'>) => Report;
 /** The trials of a results folder, from its frozen sweep, its rows and their provenance. Reads, never writes. */
 async function readResults(folder: string, metrics: ViewOptions['metrics']): Promise<Reporter> {
   const columns = chooseMetrics(metrics); // before what takes time
-  const { sweep } = loadSweep(join(folder, 'sweep.yaml'));
+  const { sweep } = loadFrozen(folder);
   const asked = askedOf(sweep);
   const found = await readRecords(asked, readSource(folder, asked), columns);
   return (options) => {
@@ -68,7 +68,7 @@ const COMPARED = ['fe', 'finalFe', 'worstCase', 'closedLoop', 'rsi', 'timeOverhe
 /** Arms of a results folder side by side. Reads, never writes; throws as `readReport` does. */
 export async function readComparison(folder: string, question: Question & Pick<ViewOptions, 'metrics'>): Promise<Comparison> {
   const columns = chooseMetrics(question.metrics ?? COMPARED);
-  const { sweep } = loadSweep(join(folder, 'sweep.yaml'));
+  const { sweep } = loadFrozen(folder);
   const asked = askedOf(sweep);
   const found = await readRecords(asked, readSource(folder, asked), columns);
   const records = choose(found.records, question.where ?? '');

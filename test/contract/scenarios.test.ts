@@ -107,6 +107,45 @@ describe('judgeScenario', () => {
     expect(told(change)).toEqual([text]);
   });
 
+  const lander = (options: object, environment = 'LunarLander-v3') => {
+    const forbid = environment === 'LunarLander-v3' ? ['nothing'] : [{ main: [-1, 0] }];
+    return { environment, options, rules: [{ where: { vy: [null, -0.3] }, forbid }] };
+  };
+  const CALM = 'expected enableWind: true beside it, got enableWind: false; without wind';
+  it.each<[object, string[]]>([
+    [{ windPower: 15 }, [`options.windPower: ${CALM} windPower changes nothing: set enableWind: true, or remove windPower`]],
+    [{ windPower: 10 }, [`options.windPower: ${CALM} windPower changes nothing: set enableWind: true, or remove windPower`]],
+    [
+      { windPower: 14, enableWind: false },
+      [`options.windPower: ${CALM} windPower changes nothing: set enableWind: true, or remove windPower`],
+    ],
+    [
+      { turbulencePower: 0, windPower: 0 },
+      ['windPower', 'turbulencePower'].map(
+        (option) => `options.${option}: ${CALM} ${option} changes nothing: set enableWind: true, or remove ${option}`,
+      ),
+    ],
+    [{ windPower: 10, turbulencePower: 1, enableWind: true }, []],
+    [{ enableWind: false }, []],
+    [{ gravity: -9 }, []],
+    [{ gravity: -10, enableWind: false, windPower: 15, turbulencePower: 1.5 }, []], // resolved
+  ])('judgeScenario({ options: %j }) tells of options that change nothing', (options, messages) => {
+    for (const environment of ['LunarLander-v3', 'LunarLanderContinuous-v3']) {
+      const judged = judgeScenario(lander(options, environment));
+      expect(judged.ok ? [] : judged.problems.map((problem) => printProblem(problem))).toEqual(messages);
+      expect(judgeScenario(lander(options, environment), true).ok).toBe(true); // of rows that are there
+    }
+  });
+
+  it('judgeScenario(an impulse after the end of every episode) is refused', () => {
+    const impulse = { every: 500, thetaDot: 1 };
+    expect(told({ options: { impulse } })).toEqual([
+      'options.impulse.every: expected fewer steps than the 500 of an episode, got 500; no impulse would ever come: set less, or impulse: null',
+    ]);
+    expect(told({ options: { impulse: { ...impulse, every: 499 } } })).toEqual([]);
+    expect(told({ options: { impulse: null } })).toEqual([]);
+  });
+
   const pushing = (forbid: unknown, velocity: unknown = [0.03, null]) => ({
     environment: 'MountainCarContinuous-v0',
     rules: [{ where: { velocity }, forbid }],

@@ -141,7 +141,7 @@ function written({ world: id, rules, strategy, curvePoints, layers, overrun, see
   const world = environment(id);
   const { actions, actionBounds } = world;
   const forbid = actionBounds === null ? actions.slice(0, -1) : [{ [actions[0] ?? '']: [-LONGEST, 1] }];
-  const impulse = { every: COUNT, thetaDot: -LONGEST };
+  const impulse = { every: 499, thetaDot: -LONGEST };
   const options =
     id === 'CartPole-v1' ? { resetLow: LONGEST, resetHigh: -LONGEST, resetAngle: -LONGEST, thetaLimit: -LONGEST, impulse } : {};
   return {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/contract/errors.ts';
 import { STRATEGIES } from '../../src/contract/strategies.ts';
-import { type Loaded, loadSweep, parseSweepText } from '../../src/coordinator/load.ts';
+import { type Loaded, loadFrozen, loadSweep, parseSweepText } from '../../src/coordinator/load.ts';
 
 const good = `# a question
 version: 1
@@ -644,5 +644,21 @@ describe('whatever comes', () => {
       }),
       { numRuns: RUNS },
     );
+  });
+});
+
+describe('loadFrozen(folder)', () => {
+  it('reads what rows were computed for, also where a new file is refused for an option without effect', () => {
+    const rules = '[{ where: { vy: [-.inf, -0.3] }, forbid: [nothing] }]';
+    const scenario = `{ environment: LunarLander-v3, options: { windPower: 10 }, rules: ${rules} }`;
+    const text = `version: 1\nname: x\nseeds: 1\naxes: { scenario: [a/b], strategy: [none] }\nscenarios:\n  a/b: ${scenario}\n`;
+    const folder = mkdtempSync(join(tmpdir(), 'spc-frozen-'));
+    const file = join(folder, 'sweep.yaml');
+    writeFileSync(file, text);
+    const message = `${file}:6:61 scenarios.a/b.options.windPower: expected enableWind: true beside it, got enableWind: false; without wind windPower changes nothing: set enableWind: true, or remove windPower`;
+    expect(() => loadSweep(file)).toThrow(new ConfigError(message));
+    const { sweep } = loadFrozen(folder);
+    expect(sweep.scenarios['a/b']?.options).toEqual({ gravity: -10, enableWind: false, windPower: 10, turbulencePower: 1.5 });
+    rmSync(folder, { recursive: true });
   });
 });
