@@ -16,22 +16,33 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
  * Its id is a digest of exactly this, so a changed default is a new base.
  */
 export interface BaseSpec {
+  /** Its id: docs/worlds.md. */
   readonly environment: string;
+  /** All of the environment's options, defaults included. */
   readonly options: Readonly<Record<string, Json>>;
+  /** How it is trained: below. */
   readonly ppo: PpoOptions;
+  /** The training seed. */
   readonly seed: number;
+  /** Who computes: `wasm`, `reference`, `tfjs` or `tfjs-cpu`. */
   readonly engine: EngineName;
 }
 
 /** A trial to run. `correct` holds what the strategy reads, and nothing else. */
 export interface TrialSpec {
+  /** The base that is corrected. */
   readonly base: BaseSpec;
+  /** The constraint, at most 64 of `{ where, forbid }`: `where` maps components to `[low, high]`, closed, null for an open end; `forbid` lists actions, or of a continuous world one `{ dimension: [low, high] }`. Empty: none. */
   readonly rules: readonly Rule[];
+  /** Its name: docs/strategies.md. */
   readonly strategy: string;
+  /** What the strategy reads, defaults included, and nothing else: docs/strategies.md. */
   readonly correct: Readonly<Record<string, Json>>;
+  /** How it is measured: below. */
   readonly evaluate: EvaluateOptions;
   /** What becomes of a base that misses the acceptance rules: a `Failure` with the numbers, or a row with a footnote. */
   readonly acceptance: AcceptanceRule;
+  /** Of the strategy's own draws; 0 where it draws nothing. */
   readonly correctionSeed: number;
 }
 

@@ -4,106 +4,23 @@ import { RESULT_BYTES, TASK_BYTES } from '../../src/bus/nats/streams.ts';
 import { ENVIRONMENTS, type Environment, environment } from '../../src/contract/environments.ts';
 import { MAX_CURVE_POINTS } from '../../src/contract/evaluate.ts';
 import { canonicalJson } from '../../src/contract/ids.ts';
-import { cutStack, failureRow, type Job, type TrainedRow } from '../../src/contract/job.ts';
+import { failureRow, type Job } from '../../src/contract/job.ts';
 import { parseJob, parseResult } from '../../src/contract/messages.ts';
-import type { Curve, Evaluation, Provenance, TrialResult } from '../../src/contract/rows.ts';
-import { baseId, type TrialSpec, trialId } from '../../src/contract/spec.ts';
+import type { TrialSpec } from '../../src/contract/spec.ts';
 import { STRATEGIES } from '../../src/contract/strategies.ts';
 import { parseSweep } from '../../src/contract/sweep.ts';
 import { resolveArms } from '../../src/coordinator/arms.ts';
 import { expand } from '../../src/coordinator/expand.ts';
+import { COUNT, LONGEST, list, messagesOf } from './largest.ts';
 
 /** Subject and headers of a message, with room to spare. */
 const ENVELOPE = 2048;
 const bytes = (value: unknown): number => new TextEncoder().encode(canonicalJson(value)).length;
 
-// The longest texts that JSON has for a float64, for a count, and for anything that a schema cuts by letters: six bytes for one letter.
-const LONGEST = -1.2345678901234566e-300;
-const COUNT = Number.MAX_SAFE_INTEGER;
-const escaped = (letters: number): string => '\u0001'.repeat(letters);
-const DIGEST = 'f'.repeat(64);
-const list = <T>(length: number, item: T): T[] => Array.from({ length }, () => item);
-
-const evaluation: Evaluation = {
-  ...{ episodes: 100, steps: COUNT, meanReturn: LONGEST, stdReturn: LONGEST, toxicRate: LONGEST, occupancy: LONGEST, digest: DIGEST },
-};
-const cost = { gradientSteps: COUNT, environmentSteps: COUNT, samples: COUNT };
-const curve = (points: number): Curve => ({ step: list(points, COUNT), value: list(points, LONGEST) });
-const trace = (points: number): string[] => list(points, DIGEST.slice(0, 16));
-
-/** The largest row of a base: 128 points, as `trainBase` makes at most. */
-const baseRow = (spec: TrialSpec['base']): TrainedRow => ({
-  ...{ id: baseId(spec), spec, ok: true },
-  result: {
-    ...{ policy: DIGEST, environmentSteps: COUNT, gradientSteps: COUNT, returns: curve(128), trace: trace(128) },
-    ...{ greedy: evaluation, sampled: evaluation, random: evaluation },
-  },
-});
-
-/** The largest result that a trial can have: every number as long as numbers get, every curve with all of its points. */
-function largestResult(spec: TrialSpec): TrialResult {
-  const { curvePoints, overrun } = spec.evaluate;
-  return {
-    acceptance: {
-      ...{
-        accepted: false,
-        reasons: list(4, `mean π(T|s) in the region is ${LONGEST}, below 0.15, fewer than 256`),
-        greedyReturn: LONGEST,
-        gate: LONGEST,
-      },
-      ...{ toxicProbability: LONGEST, violatingSteps: COUNT, violatingShare: LONGEST, regionShare: LONGEST },
-    },
-    influence: { printed: LONGEST, unsaturated: LONGEST, pairs: COUNT, kept: COUNT },
-    ...{ fe: LONGEST, finalFe: LONGEST, worstCase: LONGEST, rsi: LONGEST, rsiSampled: LONGEST, retainKl: LONGEST, retainValue: LONGEST },
-    ...{ forgetCurve: curve(curvePoints), returnCurve: curve(curvePoints), trace: trace(curvePoints) },
-    overrun: { multiple: [...overrun], finalFe: overrun.map(() => LONGEST), meanReturn: overrun.map(() => LONGEST) },
-    ...{
-      greedy: evaluation,
-      sampled: evaluation,
-      cost: { identify: cost, correct: cost },
-      checkpoint: COUNT,
-      policy: DIGEST,
-      forgetSet: DIGEST,
-    },
-  };
-}
-
-const provenance = (id: string, kind: 'base' | 'trial'): Provenance => ({
-  ...{
-    id,
-    kind,
-    ok: false,
-    attempt: COUNT,
-    worker: escaped(64),
-    host: escaped(64),
-    cpu: escaped(256),
-    node: escaped(64),
-    engine: escaped(64),
-  },
-  ...{ numerics: DIGEST, startedAt: escaped(64), wallMs: LONGEST, stack: cutStack(escaped(1_000_000)) },
-  phasesMs: Object.fromEntries(['train', 'identify', 'correct', 'curve', 'evaluate', 'overrun'].map((phase) => [phase, LONGEST])),
-});
-
-/** Every message that a trial and its base make, with its limit; each is what the other side accepts. */
-function messagesOf(spec: TrialSpec): { readonly job: number; readonly result: number } {
-  const limits = { wallMs: COUNT, memoryMb: COUNT };
-  const base = baseRow(spec.base);
-  const jobs: Job[] = [
-    { kind: 'base', id: base.id, spec: spec.base, limits },
-    { kind: 'trial', id: trialId(spec), spec, base, limits },
-  ];
-  const [ofBase, ofTrial] = jobs as [Job, Job];
-  const boundless = { kind: 'bug', message: escaped(1_000_000) } as const;
-  const results = [
-    { kind: 'base', row: base, provenance: provenance(base.id, 'base') },
-    { kind: 'base', row: failureRow(ofBase, boundless), provenance: provenance(base.id, 'base') },
-    {
-      kind: 'trial',
-      row: { id: ofTrial.id, base: base.id, spec, ok: true, result: largestResult(spec) },
-      provenance: provenance(ofTrial.id, 'trial'),
-    },
-    { kind: 'trial', row: failureRow(ofTrial, boundless), provenance: provenance(ofTrial.id, 'trial') },
-  ];
+/** The sizes of the largest messages of a trial and its base; each is what the other side accepts. */
+function largestOf(spec: TrialSpec): { readonly job: number; readonly result: number } {
+  const { jobs, base, trial, failures } = messagesOf(spec);
+  const results = [base, trial, ...failures];
   for (const job of jobs) parseJob(canonicalJson(job));
   for (const result of results) parseResult(canonicalJson(result));
   return { job: Math.max(...jobs.map(bytes)), result: Math.max(...results.map(bytes)) };
@@ -157,7 +74,7 @@ function written({ world: id, rules, strategy, curvePoints, layers, overrun, see
 function sizesOf(sweep: Asked): { readonly job: number; readonly result: number } | null {
   const judged = parseSweep(written(sweep));
   if (!judged.ok || resolveArms(judged.value).problems.length > 0) return null;
-  const sizes = expand(judged.value).map(({ spec }) => messagesOf(spec));
+  const sizes = expand(judged.value).map(({ spec }) => largestOf(spec));
   return { job: Math.max(...sizes.map(({ job }) => job)), result: Math.max(...sizes.map(({ result }) => result)) };
 }
 
