@@ -54,7 +54,7 @@ describe('spc rerun RESULTS --where FILTER', () => {
     expect(left.stdout).toContain('6 of 9 identical, 0 differ, 3 without a readable base\n');
     expect(
       left.stdout.match(
-        /^unread {5}.* seed 1\/0: \S+\.safetensors: expected SHA-256 .* over 63 bytes; the file was truncated or altered; if it is of a base, `spc run` trains it anew$/gm,
+        /^unread {5}.* seed 1\/0: \S+\.safetensors: expected SHA-256 .* over \d+ bytes; the file was truncated or altered; if it is of a base, `spc run` trains it anew$/gm,
       ),
     ).toHaveLength(3);
     expect([anew.code, anew.stdout]).toEqual([0, expect.stringContaining('3 of 3 identical')]); // trains it, and needs no file

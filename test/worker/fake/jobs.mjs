@@ -8,9 +8,27 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { DivergedError, RefusedError } from '../../../dist/contract/errors.js';
 import { canonicalJson, contentDigest } from '../../../dist/contract/ids.js';
 import { baseId, trialId } from '../../../dist/contract/spec.js';
+import { size } from '../../../dist/math/layout.js';
+import { encodeTensors } from '../../../dist/math/safetensors.js';
+import { encodePolicy } from '../../../dist/ppo/policy.js';
+import { shapeOf } from '../../../dist/worker/jobs.js';
 
 const seedOf = (spec) => createHash('sha256').update(canonicalJson(spec)).digest();
 const fileOf = (spec, what) => new Uint8Array(createHash('sha512').update(canonicalJson(spec)).update(what).digest());
+
+/** Files of the right kind, for a coordinator reads them before a row counts: 16 weights of the spec, again and again. */
+const weights = (spec, what, count) => {
+  const few = Float32Array.from(fileOf(spec, what).subarray(0, 16), (byte) => byte / 256);
+  return Float32Array.from({ length: count }, (_, i) => few[i % few.length]);
+};
+const policyFile = (base, spec) => {
+  const shape = shapeOf(base);
+  return encodePolicy({ shape, params: weights(spec, 'policy', size(shape)) });
+};
+const forgetFile = (spec) => {
+  const column = { shape: [16], data: weights(spec, 'forget', 16) };
+  return encodeTensors({ obs: column, action: column, weight: column, episode: column, step: column }, { format: 'spc-forget-1' });
+};
 
 const evaluation = (mean) => ({
   episodes: 100,
@@ -102,7 +120,7 @@ function misbehave(correct, observe, engine) {
 
 export function trainBase(spec, engine, observe) {
   misbehave(spec.options.fake ?? {}, observe, engine);
-  const policy = fileOf(spec, 'policy');
+  const policy = policyFile(spec, spec);
   const mean = 400 + (seedOf(spec)[0] ?? 0) / 4;
   const trace = Array.from({ length: 4 }, (_, i) => contentDigest(fileOf(spec, `trace ${i}`)));
   return {
@@ -128,8 +146,8 @@ export function trainBase(spec, engine, observe) {
 export function runTrial(spec, base, engine, observe) {
   misbehave(spec.correct, observe, engine);
   if (contentDigest(base.policy) !== base.row.result.policy) throw new Error('this is not the policy of the base');
-  const policy = fileOf(spec, 'policy');
-  const forgetSet = fileOf(spec, 'forget');
+  const policy = policyFile(spec.base, spec);
+  const forgetSet = forgetFile(spec);
   const share = (seedOf(spec)[1] ?? 0) / 255;
   const cost = { gradientSteps: 500, environmentSteps: 0, samples: 256_000 };
   return {
