@@ -48,7 +48,7 @@ async function serve(args: ServeArguments): Promise<void> {
   const lock = await take(store);
   try {
     const plan = listen === null ? alone(found.path, store, port) : await forOthers(found.path, store, listen, args);
-    await run(plan, found, store, `${listen?.host ?? '127.0.0.1'}:${port}`);
+    await run(plan, found, lock, store, `${listen?.host ?? '127.0.0.1'}:${port}`);
   } finally {
     lock.release();
   }
@@ -57,6 +57,7 @@ async function serve(args: ServeArguments): Promise<void> {
 async function run(
   { options, url, probe, join: line, more }: Plan,
   { version, from }: Binary,
+  lock: Lock,
   store: string,
   address: string,
 ): Promise<void> {
@@ -68,6 +69,11 @@ async function run(
   const server = await start();
   const leaving = new AbortController();
   const interrupt = onInterrupt({ drain: () => leaving.abort(), leave: () => process.kill(server.pid, 'SIGKILL') });
+  lock.lost = (error) => {
+    say(error.message);
+    process.exitCode = 1;
+    leaving.abort();
+  };
   const watching = NatsLink.connect({ ...probe, name: 'coordinator' });
   watching.catch((error: Error) => say(error.message));
   say(`broker: ${url}, a nats-server ${version} (${from})\nstore: ${store}`);

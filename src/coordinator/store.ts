@@ -112,8 +112,9 @@ export class Store {
     return JSON.parse(await this.#lines[kind].read(Math.floor(entry / 2))) as Row;
   }
 
-  /** On the disk when this returns. Throws when the id is there already, and when the disk does not take it: then nothing of it stays. */
+  /** On the disk when this returns. Throws when the id is there already, when the folder is no longer ours, and when the disk does not take it: then nothing of it stays. */
   async append({ kind, row, provenance }: JobResult): Promise<void> {
+    this.#lock.expectHeld();
     if (this.#rows[kind].has(row.id)) throw new RangeError(`${this.#lines[kind].path}: a row of id ${row.id} is there already`);
     await this.#provenance.append(canonicalJson(provenance), false);
     const offset = await this.#lines[kind].append(canonicalJson(row), true);
