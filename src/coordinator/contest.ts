@@ -23,7 +23,8 @@ export interface Seen {
   readonly holds: boolean;
   /** Null: no process wrote it whole. */
   readonly holder: Holder | null;
-  /** Since it was last written. */
+  /** When it was last written, by the clock of the file system, and how long ago that is. */
+  readonly writtenMs: number;
   readonly ageMs: number;
 }
 
@@ -133,7 +134,7 @@ export class Contest implements Ring<Seen> {
     if (sight === 'alive' || sight === 'elsewhere' || seen.ageMs < SILENT_MS) return seen;
     if (sight === 'restarted') return null;
     // A machine that slept has a late clock, and nobody on it has had time to write.
-    const key = `${seen.path} ${this.#clock + performance.now() - seen.ageMs}`;
+    const key = `${seen.path} ${seen.writtenMs}`;
     const since = this.#watched.get(key);
     if (since === undefined) {
       this.#watched.set(key, performance.now());
@@ -163,7 +164,8 @@ export class Contest implements Ring<Seen> {
       if (!about.isFile()) throw strange(path, about.isDirectory() ? 'a folder' : about.isFIFO() ? 'a named pipe' : 'a device');
       const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES), 0, MOST_BYTES, 0);
       const holder = parseHolder(buffer.toString('utf8', 0, bytesRead));
-      return { path, token, holds, holder, ageMs: Math.max(0, this.#clock + performance.now() - about.mtimeMs) };
+      const { mtimeMs } = about;
+      return { path, token, holds, holder, writtenMs: mtimeMs, ageMs: Math.max(0, this.#clock + performance.now() - mtimeMs) };
     } finally {
       await file.close();
     }
