@@ -13,7 +13,7 @@ import type { Credentials } from '../contract/credentials.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { HostError, writeRefused } from '../contract/host.ts';
 import { Lock } from '../coordinator/lock.ts';
-import { onInterrupt } from './run.ts';
+import { onInterrupt } from './interrupt.ts';
 
 interface ServeArguments {
   readonly listen: string | undefined;

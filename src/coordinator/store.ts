@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
+import { writeRefused } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type JobResult, type Row } from '../contract/job.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
@@ -57,7 +58,9 @@ export class Store {
   static async open(folder: string, frozen: Frozen, options: FreezeOptions): Promise<Store> {
     const { warn } = options;
     const isNew = !(await exists(folder));
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw writeRefused(`${folder}: the folder`, error);
+    });
     const lock = await Lock.take(join(folder, '.lock'), warn);
     try {
       await freeze(folder, frozen, options);
