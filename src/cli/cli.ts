@@ -1,10 +1,14 @@
 #!/usr/bin/env node
-import { outliveTerminal } from './interrupt.ts';
-import { expectRefusals, explainStart } from './output.ts';
+import { tooFewFiles } from './files.ts';
 
-outliveTerminal();
-expectRefusals();
-
-// Late, so that a machine on which the program cannot be read hears why: its files are opened all at once.
-const commands = await import('./commands.ts').catch(explainStart);
-await commands?.runCommandLine();
+const few = tooFewFiles();
+if (few === null) {
+  // Late: with too few files these could not even be read.
+  const [{ outliveTerminal }, { expectRefusals }] = [await import('./interrupt.ts'), await import('./output.ts')];
+  outliveTerminal();
+  expectRefusals();
+  await (await import('./commands.ts')).runCommandLine();
+} else {
+  process.stderr.write(`${few}\n`);
+  process.exitCode = 1;
+}

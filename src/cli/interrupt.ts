@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -13,11 +13,12 @@ export const SIGNALLED: Readonly<Record<Signal, number>> = { SIGINT: 130, SIGTER
  */
 const MOMENT_MS = 500;
 
-/** The first signal drains, a later one leaves at once. */
+/** The first signal drains, a later one leaves at once. Once a signal was heard they are heard to the end of the process. */
 export function onInterrupt({ drain, leave }: { drain(): void; leave(): void }): { readonly signal: Signal | null; end(): void } {
   const state = { signal: null as Signal | null, end: () => {} };
   let first = 0;
   const heard = (signal: Signal): void => {
+    if (signal === 'SIGHUP' && survivesTerminal) return;
     if (state.signal === null) {
       state.signal = signal;
       first = performance.now();
@@ -27,19 +28,20 @@ export function onInterrupt({ drain, leave }: { drain(): void; leave(): void }):
       process.exit(SIGNALLED[signal]);
     }
   };
-  const signals = SIGNALS.filter((signal) => signal !== 'SIGHUP' || !survivesTerminal);
-  for (const signal of signals) process.on(signal, heard);
+  for (const signal of SIGNALS) process.on(signal, heard);
   state.end = () => {
-    for (const signal of signals) process.off(signal, heard);
+    if (state.signal === null) for (const signal of SIGNALS) process.off(signal, heard);
   };
   return state;
 }
+
+const terminals = [0, 1, 2].filter((fd) => isatty(fd));
 
 /**
  * Nobody reads or types here, as under nohup or cron: the end of a terminal is no wish. Node has taken back by now what nohup asked
  * the system for, so what nohup does besides tells: it sends what is said to a file.
  */
-const survivesTerminal = ![0, 1, 2].some((fd) => isatty(fd)) || [1, 2].every(isFile);
+const survivesTerminal = terminals.length === 0 || [1, 2].every(isFile);
 
 function isFile(fd: number): boolean {
   try {
@@ -52,4 +54,8 @@ function isFile(fd: number): boolean {
 /** For the whole life of the process, whichever command it is. */
 export function outliveTerminal(): void {
   if (survivesTerminal) process.on('SIGHUP', () => {});
+  // Node puts terminals back into their first state at the end, and aborts when one has gone; one that is closed it leaves alone.
+  process.on('exit', () => {
+    for (const fd of terminals) if (!isatty(fd)) closeSync(fd);
+  });
 }

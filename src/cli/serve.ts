@@ -66,9 +66,13 @@ async function run(
       if (!/address already in use/i.test(error.message)) throw error;
       throw new HostError(`${address}: expected a free port, but something listens there already; take another`, { cause: error });
     });
-  const server = await start();
+  let server = await start();
+  const again = async (): Promise<NatsServer> => {
+    server = await start();
+    return server;
+  };
   const leaving = new AbortController();
-  const interrupt = onInterrupt({ drain: () => leaving.abort(), leave: () => process.kill(server.pid, 'SIGKILL') });
+  const interrupt = onInterrupt({ drain: () => leaving.abort(), leave: () => void server.kill() });
   lock.lost = (error) => {
     say(error.message);
     process.exitCode = 1;
@@ -80,7 +84,7 @@ async function run(
   for (const text of more) say(text);
   process.stdout.write(`${line}\n`);
   try {
-    await supervise(server, { start, probe: async () => (await watching).jsm.getAccountInfo(), warn: say }, leaving.signal);
+    await supervise(server, { start: again, probe: async () => (await watching).jsm.getAccountInfo(), warn: say }, leaving.signal);
   } finally {
     interrupt.end();
     await Promise.race([watching.then((link) => link.nc.close()), Promise.resolve()]).catch(() => {});
