@@ -56,7 +56,9 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   let late: NodeJS.Timeout | undefined;
   const leave = async (): Promise<void> => {
     presence.leave();
-    await agent.drain();
+    const drained = agent.drain();
+    pool.drain();
+    await drained;
     await bus.close();
   };
   const interrupt = onInterrupt({

@@ -230,7 +230,7 @@ export class Simulation {
       busy--;
       return compute(job);
     };
-    return { slots, run, drain: () => {}, stop: () => {} } as unknown as ExecutorPool;
+    return { slots, run, stop: () => {} } as unknown as ExecutorPool;
   }
 
   get #settled(): boolean {

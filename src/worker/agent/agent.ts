@@ -67,7 +67,6 @@ export class Agent {
   /** Takes nothing more, and resolves when what runs is finished. */
   async drain(): Promise<void> {
     this.#draining = true;
-    this.#options.pool.drain();
     await Promise.allSettled([...this.#serving.values()].map(({ work }) => work));
   }
 
