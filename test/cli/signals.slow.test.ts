@@ -65,6 +65,7 @@ describe('signals', () => {
     kill(executor, 'SIGSTOP');
     await sleep(300);
     kill(run.pid, 'SIGTERM');
+    await until('it has ended', () => !isAlive(run.pid)); // and not when the executor is given up, after more than a minute
     const { code, stderr } = await run.done;
     expect([code, rowsOf(sweep)]).toEqual([143, 0]);
     expect(stderr).toContain('finishing what runs (0 of');

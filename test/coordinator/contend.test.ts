@@ -13,7 +13,7 @@ interface World {
 /** Every operation of a contender is one or two steps; between any two of them anybody else may go. */
 type Gate = () => Promise<void>;
 
-function ringOf(world: World, me: string, gate: Gate, patience: number): Ring<Rival> {
+function ringOf(world: World, me: string, gate: Gate, patience: number, lockFirst = false): Ring<Rival> {
   let left = patience;
   return {
     claim: async () => {
@@ -27,11 +27,13 @@ function ringOf(world: World, me: string, gate: Gate, patience: number): Ring<Ri
     look: async () => {
       for (;;) {
         await gate();
+        const before = world.lock;
+        if (lockFirst) await gate();
         const others = [...world.claims].filter((token) => token !== me);
         const dead = others.filter((token) => world.dead.has(token));
         if (dead.length === 0) {
           await gate(); // the lock is read after the claims, and both have long been something else when somebody acts on it
-          const { lock } = world;
+          const lock = lockFirst ? before : world.lock;
           const rivals = others.map((token) => ({ token, holds: false }));
           return lock !== null && !world.dead.has(lock) ? [...rivals, { token: lock, holds: true }] : rivals;
         }
@@ -57,6 +59,7 @@ async function history(
   names: readonly string[],
   pick: (ready: number) => { readonly next: number; readonly dies: boolean },
   contender: typeof contend,
+  lockFirst = false,
 ) {
   const world: World = { claims: new Set(), lock: 'stale', owners: new Set(), dead: new Set(['stale']) };
   const waiting = new Map<string, () => void>();
@@ -65,7 +68,7 @@ async function history(
   for (const me of names) {
     const gate: Gate = () => new Promise((resolve) => waiting.set(me, resolve));
     const life = async (): Promise<void> => {
-      if ((await contender(me, ringOf(world, me, gate, 6))) !== null) return;
+      if ((await contender(me, ringOf(world, me, gate, 6, lockFirst))) !== null) return;
       await gate();
       await gate();
       world.owners.delete(me); // releases
@@ -108,7 +111,7 @@ function draws(seed: number): (n: number) => number {
 }
 
 /** All schedules of two, up to a number of switches between them: what a depth-first search of choices visits. */
-async function everySchedule(names: readonly string[], choices: number, contender = contend) {
+async function everySchedule(names: readonly string[], choices: number, contender = contend, lockFirst = false) {
   let [histories, two, none] = [0, 0, 0];
   for (let prefix: number[] = []; ; ) {
     const made: { at: number; of: number }[] = [];
@@ -120,6 +123,7 @@ async function everySchedule(names: readonly string[], choices: number, contende
         return { next: Math.min(at, ready - 1), dies: false };
       },
       contender,
+      lockFirst,
     );
     histories++;
     if (result.most > 1) two++;
@@ -151,6 +155,10 @@ describe('contend(me, ring)', () => {
     expect(two).toBe(0);
     expect(taken).toBeGreaterThan(500);
     expect(died).toBeGreaterThan(500);
+  });
+
+  it('would be seen to fail: a ring that is looked at in the wrong order lets two in', async () => {
+    expect((await everySchedule(['a', 'b'], 11, contend, true)).two).toBeGreaterThan(0);
   });
 
   it('would be seen to fail: one that looks before it claims lets two in', async () => {
