@@ -64,6 +64,7 @@ export async function localCrew({ files, slots, engines, numerics, warn, threadM
     work: () => agent.run(),
     drain: () => {
       void agent.drain().then(() => bus.close());
+      pool.drain();
       return `finishing what runs (${pool.busy} of ${slots} threads); once more to leave at once`;
     },
     stop: () => pool.stop(),

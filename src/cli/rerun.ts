@@ -19,7 +19,8 @@ import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { PROCESSOR } from '../worker/processor.ts';
 import { elsewhere, readMachines } from './elsewhere.ts';
-import { type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
+import { onInterrupt, SIGNALLED } from './interrupt.ts';
+import { type Injected, threadCount, threadsOption } from './run.ts';
 import { resultsFolder } from './table.ts';
 
 interface RerunArguments {
@@ -161,7 +162,7 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     }
   } catch (error) {
     if (!(error instanceof AbortedError) || interrupt.signal === null) throw error;
-    process.exitCode = interrupt.signal === 'SIGINT' ? 130 : 143;
+    process.exitCode = SIGNALLED[interrupt.signal];
     return;
   } finally {
     interrupt.end();

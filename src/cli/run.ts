@@ -13,7 +13,9 @@ import { expectFit, numericsOf } from '../worker/engines.ts';
 import { judgeFile } from '../worker/judge.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
+import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { Progress } from './progress.ts';
+import { many } from './text.ts';
 
 interface RunArguments extends BrokerArguments {
   readonly file: string;
@@ -33,11 +35,19 @@ export interface Injected {
   readonly leaseMs?: number;
 }
 
-export const EXIT = { complete: 0, incomplete: 1, cancelled: 7, SIGINT: 130, SIGTERM: 143 } as const;
+export const EXIT = { complete: 0, incomplete: 1, cancelled: 7 } as const;
 
+/** Threads that share a core take turns; each has its memory all the same. */
+const MOST_THREADS = Math.max(16, 4 * availableParallelism());
+
+/** Of what was asked for, what this machine can use. */
 export function threadCount(threads: number, option = '--threads'): number {
-  if (Number.isInteger(threads) && threads >= 1) return threads;
-  throw new ConfigError(`${option}: expected a whole number from 1 on, got ${threads}`);
+  if (!Number.isInteger(threads) || threads < 1) throw new ConfigError(`${option}: expected a whole number from 1 on, got ${threads}`);
+  if (threads <= MOST_THREADS) return threads;
+  process.stderr.write(
+    `${option} ${threads}: more than this machine can use, which has ${many(availableParallelism(), 'core')}; taken as ${MOST_THREADS}\n`,
+  );
+  return MOST_THREADS;
 }
 
 /** How one sweep is computed here. */
@@ -126,7 +136,7 @@ export async function compute(
   }
   if (!schedule.complete && interrupt.signal !== null) {
     say(`interrupted; the same command goes on from here`);
-    process.exitCode = EXIT[interrupt.signal];
+    process.exitCode = SIGNALLED[interrupt.signal];
     return null;
   }
   return schedule.complete && schedule.tally.failed.trial === 0;
@@ -159,29 +169,6 @@ async function settled(works: readonly Promise<void>[], abandon: () => void): Pr
   }
 }
 
-type Signal = 'SIGINT' | 'SIGTERM';
-
-/** The first signal drains, the second leaves at once. */
-export function onInterrupt({ drain, leave }: { drain(): void; leave(): void }): { readonly signal: Signal | null; end(): void } {
-  const state = { signal: null as Signal | null, end: () => {} };
-  const heard = (signal: Signal): void => {
-    if (state.signal === null) {
-      state.signal = signal;
-      drain();
-    } else {
-      leave();
-      process.exit(EXIT[signal]);
-    }
-  };
-  process.on('SIGINT', heard);
-  process.on('SIGTERM', heard);
-  state.end = () => {
-    process.off('SIGINT', heard);
-    process.off('SIGTERM', heard);
-  };
-  return state;
-}
-
 export const threadsOption = {
   type: 'number',
   default: availableParallelism(),
@@ -190,7 +177,7 @@ export const threadsOption = {
   describe: 'jobs at the same time; does not change a byte of the results',
 } as const;
 
-/** `spc run`: exit codes 0 complete, 1 some trials failed, 2 usage or invalid file, 130 and 143 interrupted. */
+/** `spc run`: exit codes 0 complete, 1 some trials failed, 2 usage or invalid file, 129, 130 and 143 interrupted. */
 export const runCommand = (injected: Injected = {}): CommandModule<object, RunArguments> => ({
   command: 'run <file> [overrides..]',
   describe: 'run what is missing of a sweep, here or by the workers of a broker, and print its tables',
@@ -218,7 +205,7 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
       .example('$0 run sweeps/quick.yaml', 'the first table')
       .example('$0 run sweeps/quick.yaml seeds=10 --extend', 'five more seeds of it')
       .epilogue(
-        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 7 cancelled, 130 interrupted.',
+        'Ctrl-C finishes what runs, twice leaves at once; the same command then goes on. Exit codes: 0 complete, 1 some trials failed, 2 invalid, 3 the broker was away for ten minutes, 7 cancelled, 130, 143 and 129 interrupted by Ctrl-C, SIGTERM and the end of the terminal. Under nohup, or where nothing is a terminal, it outlives the terminal.',
       ),
   handler: (args) => run(args, injected),
 });

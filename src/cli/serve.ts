@@ -13,7 +13,7 @@ import type { Credentials } from '../contract/credentials.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { HostError, writeRefused } from '../contract/host.ts';
 import { Lock } from '../coordinator/lock.ts';
-import { onInterrupt } from './run.ts';
+import { onInterrupt } from './interrupt.ts';
 
 interface ServeArguments {
   readonly listen: string | undefined;
@@ -48,7 +48,7 @@ async function serve(args: ServeArguments): Promise<void> {
   const lock = await take(store);
   try {
     const plan = listen === null ? alone(found.path, store, port) : await forOthers(found.path, store, listen, args);
-    await run(plan, found, store, `${listen?.host ?? '127.0.0.1'}:${port}`);
+    await run(plan, found, lock, store, `${listen?.host ?? '127.0.0.1'}:${port}`);
   } finally {
     lock.release();
   }
@@ -57,6 +57,7 @@ async function serve(args: ServeArguments): Promise<void> {
 async function run(
   { options, url, probe, join: line, more }: Plan,
   { version, from }: Binary,
+  lock: Lock,
   store: string,
   address: string,
 ): Promise<void> {
@@ -65,16 +66,25 @@ async function run(
       if (!/address already in use/i.test(error.message)) throw error;
       throw new HostError(`${address}: expected a free port, but something listens there already; take another`, { cause: error });
     });
-  const server = await start();
+  let server = await start();
+  const again = async (): Promise<NatsServer> => {
+    server = await start();
+    return server;
+  };
   const leaving = new AbortController();
-  const interrupt = onInterrupt({ drain: () => leaving.abort(), leave: () => process.kill(server.pid, 'SIGKILL') });
+  const interrupt = onInterrupt({ drain: () => leaving.abort(), leave: () => void server.kill() });
+  lock.lost = (error) => {
+    say(error.message);
+    process.exitCode = 1;
+    leaving.abort();
+  };
   const watching = NatsLink.connect({ ...probe, name: 'coordinator' });
   watching.catch((error: Error) => say(error.message));
   say(`broker: ${url}, a nats-server ${version} (${from})\nstore: ${store}`);
   for (const text of more) say(text);
   process.stdout.write(`${line}\n`);
   try {
-    await supervise(server, { start, probe: async () => (await watching).jsm.getAccountInfo(), warn: say }, leaving.signal);
+    await supervise(server, { start: again, probe: async () => (await watching).jsm.getAccountInfo(), warn: say }, leaving.signal);
   } finally {
     interrupt.end();
     await Promise.race([watching.then((link) => link.nc.close()), Promise.resolve()]).catch(() => {});

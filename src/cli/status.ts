@@ -36,7 +36,7 @@ async function watch(broker: BrokerArguments): Promise<void> {
   const link = await connectBroker({ ...broker, name: 'viewer', warn: told });
   const leaving = new AbortController();
   const leave = (): void => leaving.abort();
-  process.once('SIGINT', leave).once('SIGTERM', leave);
+  process.once('SIGINT', leave).once('SIGTERM', leave).once('SIGHUP', leave);
   if (stdin.isTTY) stdin.setRawMode(true).resume();
   stdin.on('data', (keys) => LEAVE.some((key) => String(keys).includes(key)) && leave());
   stdout.write(ALTERNATE);

@@ -14,7 +14,8 @@ import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { capability } from './crew.ts';
-import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
+import { onInterrupt, SIGNALLED } from './interrupt.ts';
+import { type Injected, threadCount, threadsOption } from './run.ts';
 
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
@@ -29,7 +30,7 @@ interface WorkerArguments extends BrokerArguments {
 const LOOK_MS = 250;
 const MB = 1024 * 1024;
 
-/** Takes jobs from a broker until it is told to stop, or for as long as there are any. Exit codes: 0; 130 and 143 drained by a signal. */
+/** Takes jobs from a broker until it is told to stop, or for as long as there are any. Exit codes: 0; 129, 130 and 143 drained by a signal. */
 async function work(args: WorkerArguments, { threadModule }: Injected): Promise<void> {
   const { label, 'until-idle': untilIdle, grace } = args;
   const slots = threadCount(args.slots, '--slots');
@@ -55,7 +56,9 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   let late: NodeJS.Timeout | undefined;
   const leave = async (): Promise<void> => {
     presence.leave();
-    await agent.drain();
+    const drained = agent.drain();
+    pool.drain();
+    await drained;
     await bus.close();
   };
   const interrupt = onInterrupt({
@@ -87,7 +90,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
     await bus.close();
     await link.close();
   }
-  if (interrupt.signal !== null) process.exitCode = EXIT[interrupt.signal];
+  if (interrupt.signal !== null) process.exitCode = SIGNALLED[interrupt.signal];
 }
 
 /** Says where it runs, and is another one every time. Who has credentials of its own may have no other name. */
@@ -152,6 +155,6 @@ export const workerCommand = (injected: Injected = {}): CommandModule<object, Wo
       })
       .example('$0 worker --nats nats://127.0.0.1:4222', 'joins; Ctrl-C finishes what runs and leaves')
       .example('$0 worker --creds worker.creds', 'joins the broker of another machine')
-      .epilogue('A worker takes jobs of its own code alone: build the same commit on both sides. Exit codes: 0; 130 and 143 drained.'),
+      .epilogue('A worker takes jobs of its own code alone: build the same commit on both sides. Exit codes: 0; 129, 130 and 143 drained.'),
   handler: (args) => work(args, injected),
 });

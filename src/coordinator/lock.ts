@@ -1,115 +1,90 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, unlinkSync } from 'node:fs';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { ConfigError } from '../contract/errors.ts';
-import { writeRefused } from '../contract/host.ts';
+import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { HostError } from '../contract/host.ts';
+import { contend } from './contend.ts';
+import { Contest, refusal } from './contest.ts';
+import { ourselves, parseHolder } from './holder.ts';
 
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** When the process began, in ticks since boot where the system tells: process ids come again. */
-  readonly began: string;
-  readonly token: string;
-}
+/** A holder writes its file again this often, for those who cannot ask the system whether it lives. */
+const BEAT_MS = 5_000;
 
 /** One writer per results folder. Held by a living process; what a dead one left behind is taken over. */
 export class Lock {
   readonly #path: string;
   readonly #text: string;
+  readonly #file: number;
+  readonly #beat: NodeJS.Timeout;
+  #released = false;
+  /** Told once when the lock was taken away; `expectHeld` tells as well. */
+  lost: (error: HostError) => void = () => {};
 
   private constructor(path: string, text: string) {
     this.#path = path;
     this.#text = text;
+    try {
+      this.#file = openSync(path, 'r+');
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
+    }
+    this.#beat = setInterval(() => this.#live(), BEAT_MS);
+    this.#beat.unref();
   }
 
   /** Throws ConfigError when somebody else holds it. */
   static async take(path: string, warn: (message: string) => void): Promise<Lock> {
-    const me: Holder = { pid: process.pid, host: hostname(), began: began(process.pid), token: randomBytes(8).toString('hex') };
+    const me = ourselves(randomBytes(8).toString('hex'));
     const text = `${JSON.stringify(me)}\n`;
-    const mine = `${path}.${me.token}`;
+    const contest = new Contest(path, me, text, warn);
     try {
-      await writeFile(mine, text).catch((error: unknown) => {
-        throw writeRefused(`${path}:`, error);
-      });
-      for (;;) {
-        if (await linked(mine, path)) return new Lock(path, text);
-        const theirs = await readFile(path, 'utf8').catch(() => null);
-        if (theirs === null) continue; // just released
-        const holder = parse(theirs);
-        if (holder && isAlive(holder)) {
-          throw new ConfigError(
-            `${path}: expected to be alone, but process ${holder.pid} on ${holder.host} works on this folder; wait for it${holder.host === me.host ? '' : `, or remove the file if ${holder.host} is gone`}`,
-          );
-        }
-        await takeAway(path, theirs, `${mine}.stale`);
-        warn(`${path}: taken over from ${holder ? `process ${holder.pid}, which is gone` : 'a process that died while writing it'}`);
-      }
-    } finally {
-      await unlink(mine).catch(() => {});
+      const rival = await contend(me.token, contest);
+      if (rival !== null) throw refusal(path, rival, me);
+    } catch (error) {
+      await contest.withdraw();
+      throw error;
     }
+    return new Lock(path, text);
+  }
+
+  /** Throws HostError when the lock was taken away: to be asked before every write that somebody else could make as well. */
+  expectHeld(): void {
+    let text = '';
+    try {
+      text = readFileSync(this.#path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return; // that says nothing about others
+    }
+    if (text === this.#text) return;
+    const other = parseHolder(text);
+    const who = other ? `process ${other.pid} on ${other.host} works on this folder now` : 'somebody removed the file';
+    throw new HostError(`${this.#path}: expected to be alone still, but ${who}; nothing more is written, and what was is safe`);
   }
 
   /** Synchronous, so that it works on the way out. Removes nothing but its own. */
   release(): void {
+    if (this.#released) return; // its number may be that of another open file by now
+    this.#released = true;
+    clearInterval(this.#beat);
     try {
+      closeSync(this.#file);
       if (readFileSync(this.#path, 'utf8') === this.#text) unlinkSync(this.#path);
     } catch {
       // somebody cleaned up
     }
   }
-}
 
-/** Atomic, and whole: a lock file appears with its content or not at all. */
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/** Removes a stale lock. If another process was faster and the lock is a new one by now, that is put back. */
-async function takeAway(path: string, stale: string, aside: string): Promise<void> {
-  await rename(path, aside).catch(() => {});
-  const taken = await readFile(aside, 'utf8').catch(() => null);
-  if (taken === null) return;
-  if (taken !== stale) await linked(aside, path);
-  await unlink(aside);
-}
-
-function parse(text: string): Holder | null {
-  try {
-    const value = JSON.parse(text) as Partial<Holder>;
-    const { pid, host, began, token } = value;
-    if (typeof pid !== 'number' || typeof host !== 'string') return null;
-    return { pid, host, began: began ?? '', token: token ?? '' };
-  } catch {
-    return null;
-  }
-}
-
-/** A process of another host cannot be asked: it counts as alive. */
-function isAlive({ pid, host, began: since }: Holder): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  const now = began(pid);
-  return now !== 'dead' && (since === '' || now === since);
-}
-
-/** Field 22 of /proc/<pid>/stat; `dead` for a zombie, empty where there is no such file. */
-function began(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : (fields[19] ?? '');
-  } catch {
-    return '';
+  /** The same bytes, so that readers see no others; through the open file, which is ours whatever the name stands for by now. */
+  #live(): void {
+    try {
+      writeSync(this.#file, this.#text, 0);
+    } catch {
+      // a full disk, or one that is away for a while
+    }
+    try {
+      this.expectHeld();
+    } catch (error) {
+      clearInterval(this.#beat);
+      this.lost(error as HostError);
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
+import { writeRefused } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type JobResult, type Row } from '../contract/job.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
@@ -57,7 +58,9 @@ export class Store {
   static async open(folder: string, frozen: Frozen, options: FreezeOptions): Promise<Store> {
     const { warn } = options;
     const isNew = !(await exists(folder));
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      throw writeRefused(`${folder}: the folder`, error);
+    });
     const lock = await Lock.take(join(folder, '.lock'), warn);
     try {
       await freeze(folder, frozen, options);
@@ -112,8 +115,9 @@ export class Store {
     return JSON.parse(await this.#lines[kind].read(Math.floor(entry / 2))) as Row;
   }
 
-  /** On the disk when this returns. Throws when the id is there already, and when the disk does not take it: then nothing of it stays. */
+  /** On the disk when this returns. Throws when the id is there already, when the folder is no longer ours, and when the disk does not take it: then nothing of it stays. */
   async append({ kind, row, provenance }: JobResult): Promise<void> {
+    this.#lock.expectHeld();
     if (this.#rows[kind].has(row.id)) throw new RangeError(`${this.#lines[kind].path}: a row of id ${row.id} is there already`);
     await this.#provenance.append(canonicalJson(provenance), false);
     const offset = await this.#lines[kind].append(canonicalJson(row), true);

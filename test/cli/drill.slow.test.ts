@@ -109,7 +109,7 @@ describe('bad days, with jobs of a tenth of a second', () => {
     await sleep(1_500);
     const orphans = childrenOf(run.pid);
     kill(run.pid, 'SIGINT');
-    await sleep(300);
+    await sleep(700); // less would be the same wish
     expect(isAlive(run.pid)).toBe(true); // its jobs never end
     const asked = Date.now();
     kill(run.pid, 'SIGINT');

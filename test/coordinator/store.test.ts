@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,6 +69,19 @@ const failed = (job: Job, kind: Failure['kind'] = 'bug'): JobResult => {
 const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 describe('Store', () => {
+  it('append(result) writes nothing once the folder is not ours any more', async () => {
+    const store = await open();
+    await store.append(failed(base(1)));
+    rmSync(join(folder, '.lock'));
+    const other = await open(); // somebody was told that we are gone
+    await expect(store.append(failed(base(2)))).rejects.toThrow(
+      /\.lock: expected to be alone still, but process \d+ on \S+ works on this folder now/,
+    );
+    await other.append(failed(base(3)));
+    expect(readFileSync(join(folder, 'bases.jsonl'), 'utf8').trim().split('\n')).toHaveLength(2);
+    expect(readFileSync(join(folder, 'provenance.jsonl'), 'utf8').trim().split('\n')).toHaveLength(2);
+  });
+
   it('append(result) writes one canonical line, and it is there at the next opening', async () => {
     const store = await open();
     await store.append(failed(base(1)));

@@ -73,6 +73,19 @@ describe('ExecutorPool.run(job)', () => {
     await expect(run(pool, {})).rejects.toThrow('the executor was stopped');
   });
 
+  it('finishes what runs and gives back what waits when it is drained, and waits for no executor that has not started', async () => {
+    const pool = await started({ slots: 1 });
+    const [running, waiting] = [run(pool, { spinMs: 300 }), run(pool, {})];
+    pool.drain();
+    await expect(waiting).rejects.toThrow('the executor takes nothing more');
+    await expect(run(pool, {})).rejects.toThrow('the executor was stopped');
+    expect((await running).row.ok).toBe(true);
+    const young = make();
+    const early = young.run(baseJob(baseSpec(1)), null);
+    young.drain();
+    await expect(early).rejects.toThrow('the executor takes nothing more');
+  });
+
   it('ends a job that nobody wants any more, running or waiting, and goes on with the others', async () => {
     const pool = await started({ slots: 1 });
     const [first, second] = [new AbortController(), new AbortController()];

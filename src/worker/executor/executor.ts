@@ -35,6 +35,7 @@ const { slots, engines, heapMb, threadModule, startMs } = JSON.parse(process.arg
 // Ctrl-C reaches the whole process group; what it means is the agent's to say.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
+process.on('SIGHUP', () => {});
 // The agent is gone, even by kill -9: nobody wants the results. SIGKILL, because busy threads would delay an exit.
 const vanish = (): void => void process.kill(process.pid, 'SIGKILL');
 process.on('disconnect', vanish);

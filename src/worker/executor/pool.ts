@@ -88,6 +88,7 @@ export class ExecutorPool {
   #child: ChildProcess | null = null;
   #ready = false;
   #stopped = false;
+  #draining = false;
   /** It said itself that it cannot go on: no job is to blame. */
   #broken = false;
   /** Executors in a row of which no job was heard again. */
@@ -140,7 +141,7 @@ export class ExecutorPool {
    * makes no progress; HostError when no executor starts.
    */
   run(job: Job, policy: Uint8Array | null, { signal, alone = false }: RunOptions = {}): Promise<Finished> {
-    if (this.#stopped) return Promise.reject(new AbortedError(`job ${job.id}: the executor was stopped`));
+    if (this.#stopped || this.#draining) return Promise.reject(new AbortedError(`job ${job.id}: the executor was stopped`));
     const { promise, resolve, reject } = withResolvers<Finished>();
     const task: Task = {
       ...{ job, policy, resolve, reject },
@@ -173,6 +174,17 @@ export class ExecutorPool {
     return null;
   }
 
+  /** Lets finish what is in a thread; rejects what is not with AbortedError. An executor that has not started is not waited for. */
+  drain(): void {
+    this.#draining = true;
+    this.#giveBack();
+    if (!this.#ready) this.stop();
+  }
+
+  #giveBack(): void {
+    for (const { job, reject } of this.#waiting.splice(0)) reject(new AbortedError(`job ${job.id}: the executor takes nothing more`));
+  }
+
   /** Leaves at once: the executor is killed, what runs is rejected with AbortedError. */
   stop(): void {
     if (this.#stopped) return;
@@ -200,6 +212,11 @@ export class ExecutorPool {
       this.#stderr = (this.#stderr + text).slice(-STDERR_CHARS);
     });
     child.on('message', (message) => this.#child === child && this.#heard(message as Report));
+    // It says itself when it cannot; one that is not even given its first threads by the system says nothing.
+    const silent = setTimeout(() => {
+      if (this.#child === child && !this.#ready) child.kill('SIGKILL');
+    }, this.#arguments.startMs + OBEY_MS);
+    child.once('close', () => clearTimeout(silent)).once('error', () => clearTimeout(silent));
     child.on('error', (error) => this.#died(child, error.message));
     child.on('close', (code, signal) => this.#died(child, signal ? `signal ${signal}` : `exit code ${code}`));
   }
@@ -249,6 +266,7 @@ export class ExecutorPool {
     if (!this.#blame(task, cause === 'memory' ? message : null)) {
       this.#warn(`job ${task.job.id}: its thread died (${message}); once more`);
       this.#waiting.unshift(task);
+      if (this.#draining) this.#giveBack();
     }
   }
 
@@ -277,7 +295,8 @@ export class ExecutorPool {
       return;
     }
     this.#suspectAll(how, last);
-    if (this.#waiting.length > 0) this.#start();
+    if (this.#draining) this.#giveBack();
+    else if (this.#waiting.length > 0) this.#start();
   }
 
   /** Who of them did it is not to be known from here. Retried one by one, in front of all others. */
