@@ -32,8 +32,6 @@ const HOME: Readonly<Record<string, string>> = {
   '@tensorflow/tfjs': 'worker/tfjs/',
   '@nats-io/transport-node': 'bus/',
   '@nats-io/jetstream': 'bus/',
-  '@nats-io/kv': 'bus/',
-  '@nats-io/obj': 'bus/',
   '@peculiar/x509': 'bus/',
   'reflect-metadata': 'bus/',
   arquero: 'report/',

@@ -8,7 +8,7 @@ import type { FileKind, Job, JobResult } from '../contract/job.ts';
 
 /** Bytes under the SHA-256 of their content. */
 export interface Files {
-  /** Returns the digest. Idempotent. */
+  /** Returns the digest. Idempotent. Over a broker it is the coordinator whose files agents get, and a delivery has the sender's. */
   put(kind: FileKind, bytes: Uint8Array): Promise<string>;
   /** Throws ContentError when it is not there, or is not what its name says. */
   get(kind: FileKind, digest: string): Promise<Uint8Array>;
@@ -18,6 +18,10 @@ export interface Files {
 /** A finished job on its way to the coordinator, which acknowledges it once the row is on disk; before that it may come again. */
 export interface Delivery {
   readonly result: JobResult;
+  /** Whose it is: the name of the key that let its sender in, not what it says of itself. Null in one process. */
+  readonly from: string | null;
+  /** What the sender put; throws as `Files.get` does. */
+  file(kind: FileKind, digest: string): Promise<Uint8Array>;
   ack(): Promise<void>;
 }
 
@@ -49,6 +53,8 @@ export interface CoordinatorBus {
   queued(): Promise<ReadonlySet<string>>;
   /** Takes jobs off the bus that nobody has finished. Whoever runs one already may go on; its result counts. */
   withdraw(ids: readonly string[]): Promise<void>;
+  /** Results of these do not count as being there, until it is said anew. They are delivered all the same. */
+  distrust(held: ReadonlySet<string>): void;
   /** Every result that was not acknowledged, then those that come, until `close`. One reader at a time. */
   results(): AsyncIterable<Delivery>;
   /** Ends `results` once what is finished was delivered, and every `next`. */
@@ -64,8 +70,8 @@ export interface AgentBus {
   next(waitMs: number): Promise<Lease | null>;
 }
 
-/** Whose wish it is: of a worker by its id, of a sweep by its key under the capability that it asks for. */
-export type Wished = { readonly worker: string } | { readonly sweep: string; readonly cap: string };
+/** Whose wish it is: of a worker by its id, of all workers of an identity, of a sweep by its key under the capability that it asks for. */
+export type Wished = { readonly worker: string } | { readonly identity: string } | { readonly sweep: string; readonly cap: string };
 
 /**
  * Who is there, and what is wanted of them. For people, shares and manners, never a record: cards vanish some time after their owner
@@ -82,6 +88,8 @@ export interface Roll {
   sweeps(): Promise<readonly SweepCard[]>;
   /** What was wanted last; null when nothing ever was. */
   wish(of: Wished): Promise<Wish | null>;
+  /** Identities that are to be held: not one by one, but all workers that have it. */
+  held(): Promise<ReadonlySet<string>>;
   /** Stays until something else is wanted. Those whom it concerns hear of it at once if they listen, and within seconds if they do not. */
   want(of: Wished, wish: Wish): Promise<void>;
   /** Calls when somebody wants something. Returns how to stop. */

@@ -52,13 +52,20 @@ export class LocalBus implements CoordinatorBus, AgentBus {
     }
   }
 
+  distrust(_held: ReadonlySet<string>): void {} // its agents are ours
+
   async *results(): AsyncGenerator<Delivery> {
     for (const entry of this.#entries.values()) entry.delivered = false;
     for (;;) {
       const entry = this.#undelivered();
       if (entry?.result) {
         entry.delivered = true;
-        yield { result: entry.result, ack: async () => void this.#entries.delete(entry.job.id) };
+        yield {
+          result: entry.result,
+          from: null,
+          file: (kind, digest) => this.files.get(kind, digest),
+          ack: async () => void this.#entries.delete(entry.job.id),
+        };
       } else if (this.#closed) {
         return;
       } else {

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import type { CommandModule } from 'yargs';
 import type { Roll, Wished } from '../bus/bus.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
-import type { SweepCard, Wish, WorkerCard } from '../contract/cards.ts';
+import { identityOf, type SweepCard, type Wish, type WorkerCard } from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { nearest } from '../contract/problems.ts';
 import { wish } from '../coordinator/presence.ts';
@@ -56,8 +56,9 @@ const sweepCommand = (verb: string, state: keyof typeof DONE, describe: string):
     }),
 });
 
-/** A worker is meant by its id, the beginning of it, or its label. */
-const means = ({ id, label }: WorkerCard, said: string): boolean => id.startsWith(said) || label === said;
+/** A worker is meant by its id, the beginning of it or of what comes after its identity, or its label. */
+const means = ({ id, label }: WorkerCard, said: string): boolean =>
+  id.startsWith(said) || id.slice(id.indexOf('.') + 1).startsWith(said) || label === said;
 
 async function workers({ action, workers: said, reason, ...broker }: WorkersArguments): Promise<void> {
   if (action === 'list') return status({ ...broker, json: false });
@@ -65,17 +66,24 @@ async function workers({ action, workers: said, reason, ...broker }: WorkersArgu
     throw new ConfigError(`spc workers ${action}: expected ids or labels of workers, got none; spc workers lists them`);
   await atRoll(broker, async (roll) => {
     const all = await roll.workers();
+    const release = action === 'release';
+    const held = release ? await roll.held() : new Set<string>(); // whoever is held may show no card
     for (const name of said) {
-      if (all.some((worker) => means(worker, name))) continue;
-      throw nobody(
-        'worker',
-        name,
-        all.flatMap(({ id, label }) => (label === null ? [id] : [id, label])),
-      );
+      if (held.has(name) || all.some((worker) => means(worker, name))) continue;
+      const known = all.flatMap(({ id, label }) => (label === null ? [id] : [id, label]));
+      throw nobody('worker', name, [...held, ...known]);
     }
     const found = all.filter((worker) => said.some((name) => means(worker, name)));
-    const state = action === 'drain' ? 'hold' : 'run';
-    const done = action === 'drain' ? 'finishes what it runs and takes nothing more' : 'takes jobs again';
+    const identities = new Set([...said, ...found.map(({ id }) => identityOf(id))].filter((identity) => held.has(identity)));
+    await want(
+      roll,
+      [...identities],
+      (identity) => ({ identity }),
+      wish('run', reason),
+      (identity) => `${identity} is trusted again`,
+    );
+    const state = release ? 'run' : 'hold';
+    const done = release ? 'takes jobs again' : 'finishes what it runs and takes nothing more';
     await want(
       roll,
       found,

@@ -26,8 +26,8 @@ export interface Crew {
   /** From now on the schedule follows what is going on outside. */
   attend(schedule: Schedule): void;
   row(result: JobResult): void;
-  /** A worker that cannot be trusted. */
-  hold(worker: string, reason: string): void;
+  /** An identity that cannot be trusted. */
+  hold(identity: string, reason: string): void;
   threads(): { readonly busy: number; readonly done: number };
   /** Resolves when nobody of ours computes any more. */
   work(): Promise<void>;
@@ -105,7 +105,7 @@ export async function natsCrew({ broker, files, folder, sweep, weight, numerics,
     others: () => `${many(presence.workers.count, 'worker')}, ${many(presence.workers.slots, 'slot')}`,
     attend: (schedule) => presence.attend(schedule),
     row: (result) => presence.row(result),
-    hold: (worker, reason) => presence.hold(worker, reason),
+    hold: (identity, reason) => presence.hold(identity, reason),
     threads: () => ({ busy: 0, done: 0 }),
     work: async () => {},
     drain: () => {

@@ -95,7 +95,7 @@ export async function compute(
     progress.row(result);
     crew.row(result);
   };
-  const hold = (worker: string, reason: string): void => crew.hold(worker, reason);
+  const hold = (identity: string, reason: string): void => crew.hold(identity, reason);
   const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, judgeFile, warn, hold, onRow });
   const { tally } = schedule;
   const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, quiet });

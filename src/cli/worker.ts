@@ -47,7 +47,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const id = workerId(broker.credentials?.name);
 
   const pool = new ExecutorPool({ slots, engines: names, most, warn, ...(threadModule && { threadModule }) }); // or throws: before anybody hears of us
-  const link = await NatsLink.connect({ ...broker, name: 'worker', warn });
+  const link = await NatsLink.connect({ ...broker, name: id, warn });
   const bus = new NatsAgentBus(link, { cap });
   const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });
   const me = { host: hostname().slice(0, 64), pid: process.pid, node: process.version, startedAt: new Date().toISOString() };
@@ -93,8 +93,8 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   if (interrupt.signal !== null) process.exitCode = SIGNALLED[interrupt.signal];
 }
 
-/** Says where it runs, and is another one every time. Who has credentials of its own may have no other name. */
-function workerId(credentials = 'worker'): string {
+/** Says where it runs, and is another one every time. With credentials it begins with their name: the broker takes no other. */
+function workerId(credentials: string | undefined): string {
   const host = hostname()
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
@@ -102,7 +102,8 @@ function workerId(credentials = 'worker'): string {
   const nonce = randomInt(36 ** 4)
     .toString(36)
     .padStart(4, '0');
-  return credentials === 'worker' ? `${host}-${nonce}` : `${credentials}.${nonce}`;
+  if (credentials === undefined) return `${host}-${nonce}`;
+  return credentials === 'worker' ? `${credentials}.${host}-${nonce}` : `${credentials}.${nonce}`;
 }
 
 /** Names by commas. */

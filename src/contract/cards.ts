@@ -60,8 +60,11 @@ const sweepCard = z.strictObject({
 export type SweepCard = z.infer<typeof sweepCard>;
 
 const wish = z.strictObject({ state: z.enum(['run', 'pause', 'cancel', 'hold']), reason: text, at: time });
-/** What is wanted: of a sweep to run, pause or cancel; of a worker to run or to be held. Stays until something else is wanted. */
+/** What is wanted: of a sweep to run, pause or cancel; of a worker, or of all of an identity, to run or to be held. Stays until something else is wanted. */
 export type Wish = z.infer<typeof wish>;
+
+/** Of a worker, by its id: `<identity>`, or `<identity>.<anything>` where several may have one. It is what a key lets in, and what is held. */
+export const identityOf = (worker: string): string => worker.split('.', 1)[0] ?? worker;
 
 export const parseWorkerCard = (message: string): WorkerCard => parseMessage(workerCard, message) as WorkerCard;
 export const parseSweepCard = (message: string): SweepCard => parseMessage(sweepCard, message) as SweepCard;

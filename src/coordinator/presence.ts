@@ -30,6 +30,9 @@ export class Presence {
   #workers = { count: 0, slots: 0 };
   #end: () => void = () => {};
   #turn: Promise<void> = Promise.resolve();
+  /** Identities that are held, by anybody; and those of which we could not say it yet. */
+  #held: ReadonlySet<string> = new Set();
+  readonly #untold = new Map<string, string>();
 
   private constructor(options: PresenceOptions) {
     const none = { trial: 0, base: 0 };
@@ -50,6 +53,7 @@ export class Presence {
       );
     }
     const last = await roll.wish({ sweep: who.key, cap: who.cap });
+    presence.#held = await roll.held();
     if (last !== null && last.state !== 'run') await roll.want({ sweep: who.key, cap: who.cap }, wish('run', 'run again'));
     return presence;
   }
@@ -61,9 +65,8 @@ export class Presence {
   /** From now on, until `close`. */
   attend(schedule: Schedule): void {
     this.#schedule = schedule;
-    const look = (): void => {
-      this.#turn = this.#turn.then(() => this.#look()).catch(() => {}); // the roll may be away; the work goes on without it
-    };
+    schedule.distrust(this.#held);
+    const look = (): void => this.#inTurn(() => this.#look());
     const [still, deaf] = [this.#clock.every(EVERY_MS, look), this.#options.roll.onWish(look)];
     this.#end = () => {
       still();
@@ -76,12 +79,23 @@ export class Presence {
     if (provenance.attempt > 0) this.#median.see(provenance.wallMs);
   }
 
-  /** A worker is told to take nothing more until somebody releases it. */
-  hold(worker: string, reason: string): void {
-    this.#options.warn?.(`${worker} is held (${reason}); spc workers release ${worker} takes it back`);
-    this.#options.roll
-      .want({ worker }, wish('hold', reason))
-      .catch(() => this.#options.warn?.(`${worker} could not be told that it is held`));
+  /** All workers of an identity are told to take nothing more until somebody releases it. The schedule refuses their rows already. */
+  hold(identity: string, reason: string): void {
+    this.#options.warn?.(`${identity} is held (${reason}); spc workers release ${identity} takes it back`);
+    this.#untold.set(identity, reason);
+    this.#inTurn(() => this.#tell());
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#turn = this.#turn.then(work).catch(() => {}); // the roll may be away; the work goes on without it
+  }
+
+  /** What cannot be said now is said at the next look. */
+  async #tell(): Promise<void> {
+    for (const [identity, reason] of this.#untold) {
+      await this.#options.roll.want({ identity }, wish('hold', reason));
+      this.#untold.delete(identity);
+    }
   }
 
   async close(): Promise<void> {
@@ -94,6 +108,9 @@ export class Presence {
     const { roll, who, cancelled, warn } = this.#options;
     const schedule = this.#schedule;
     if (schedule === null) return;
+    await this.#tell();
+    const held = await roll.held();
+    if (this.#untold.size === 0) schedule.distrust(held); // somebody may have been released, or held by another coordinator
     const [workers, sweeps, wanted] = [await roll.workers(), await roll.sweeps(), await roll.wish({ sweep: who.key, cap: who.cap })];
     if (wanted?.state === 'cancel') {
       cancelled(wanted.reason);

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
-import type { CoordinatorBus, Files } from '../bus/bus.ts';
+import type { CoordinatorBus, Delivery, Files } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
 import { Underway } from '../bus/underway.ts';
+import { identityOf } from '../contract/cards.ts';
 import { ContentError } from '../contract/errors.ts';
 import { shortId } from '../contract/ids.ts';
 import {
@@ -45,8 +46,8 @@ export interface ScheduleOptions {
   readonly warn?: (message: string) => void;
   /** Reads what a worker sent before its row counts. */
   readonly judgeFile?: JudgeFile;
-  /** A worker whose rows are not to be trusted. */
-  readonly hold?: (worker: string, reason: string) => void;
+  /** An identity whose rows are not to be trusted. */
+  readonly hold?: (identity: string, reason: string) => void;
   /** After every row. */
   readonly onRow?: (result: JobResult) => void;
   /** How often the bus is asked whether it still has what it was given. */
@@ -64,6 +65,13 @@ export interface Tally {
 
 /** Jobs that are given to the bus at the same time: the way there and back is longer than the work. */
 const AT_ONCE = 16;
+
+/** A row says who made it, for people; where that is another's name, or none, it gets its sender's. */
+function named({ result, from }: Delivery): JobResult {
+  const { worker } = result.provenance;
+  if (from === null || (worker !== undefined && identityOf(worker) === from)) return result;
+  return { ...result, provenance: { ...result.provenance, worker: from } } as JobResult;
+}
 
 /** Why the trials of a failed base have no numbers. The same words wherever it happens: they are part of a row. */
 export const baseFailed = (base: string, failure: Failure): Failure => ({
@@ -94,6 +102,8 @@ export class Schedule {
   #paused = false;
   #window: number;
   readonly #trust: Trust;
+  /** Of whom it was said that their rows are refused. */
+  readonly #ignored = new Set<string>();
   #turn: Promise<void> = Promise.resolve();
   /** Jobs on their way to the bus. */
   readonly #sending = new Underway(AT_ONCE);
@@ -125,7 +135,7 @@ export class Schedule {
       if (this.complete) return;
       for await (const delivery of bus.results()) {
         await this.#inTurn(async () => {
-          await this.#take(delivery.result);
+          await this.#take(delivery);
           await delivery.ack();
           await this.#topUp();
         });
@@ -183,9 +193,24 @@ export class Schedule {
     return turn;
   }
 
-  async #take(result: JobResult): Promise<void> {
+  /** Whose rows are refused from now on, until it is said anew: their jobs are offered again. */
+  distrust(held: ReadonlySet<string>): void {
+    this.#trust.held = held;
+    this.#options.bus.distrust(held);
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
     const { store, warn = () => {} } = this.#options;
+    const { from } = delivery;
+    const result = named(delivery);
     const { id } = result.row;
+    if (from !== null && this.#trust.held.has(from)) {
+      if (this.#ignored.has(from)) return;
+      this.#ignored.add(from);
+      warn(`${from} is held: its rows are refused until it is released, ${result.kind} ${id} is the first`);
+      return;
+    }
+    if (from !== null) this.#ignored.delete(from);
     if (store.state(result.kind, id) !== undefined) {
       if (contradicts(await store.row(result.kind, id), result.row))
         warn(`determinism alarm: ${result.kind} ${id} came again with a different row; the first one stays`);
@@ -193,35 +218,34 @@ export class Schedule {
     }
     if (!this.#wanted[result.kind].has(id)) {
       if (store.formerly(result.kind, id)) warn(`${result.kind} ${id}: an earlier plan of this sweep asked for it; its row is dropped`);
-      else this.#refuseRow(result, 'nobody asked for it', true);
+      else this.#refuseRow(result, from, 'nobody asked for it', true);
       return;
     }
     try {
-      await this.#fetchFiles(result);
+      await this.#fetchFiles(delivery);
     } catch (error) {
       if (!(error instanceof ContentError)) throw error;
-      this.#refuseRow(result, error.message, error.forged);
+      this.#refuseRow(result, from, error.message, error.forged);
       return;
     }
-    await this.#append(result);
+    await this.#append(result, from);
     if (result.kind === 'base') this.#release(id);
   }
 
   /** It is as if the row had never come; the audit finds that its job is missing. */
-  #refuseRow(result: JobResult, why: string, forged: boolean): void {
-    const { warn = () => {} } = this.#options;
-    const { kind, row, provenance } = result;
+  #refuseRow({ kind, row }: JobResult, from: string | null, why: string, forged: boolean): void {
     const reason = `${kind} ${row.id}: row refused, ${why}`;
-    warn(provenance.worker === undefined ? reason : `${reason} (from ${provenance.worker})`);
-    this.#trust.refused(result, reason, forged);
+    this.#options.warn?.(from === null ? reason : `${reason} (from ${from})`);
+    this.#trust.refused(from, reason, forged);
+    this.#options.bus.distrust(this.#trust.held);
   }
 
   /** A row counts when its files are here too, and are what it says they are. */
-  async #fetchFiles({ row }: JobResult): Promise<void> {
-    const { store, bus, judgeFile = () => {} } = this.#options;
+  async #fetchFiles({ result: { row }, file }: Delivery): Promise<void> {
+    const { store, judgeFile = () => {} } = this.#options;
     for (const [kind, digest] of filesOf(row)) {
       const there = await store.files.has(kind, digest);
-      const bytes = await (there ? store : bus).files.get(kind, digest);
+      const bytes = there ? await store.files.get(kind, digest) : await file(kind, digest);
       try {
         judgeFile(row, kind, bytes);
       } catch (error) {
@@ -232,9 +256,10 @@ export class Schedule {
     }
   }
 
-  async #append(result: JobResult): Promise<void> {
+  async #append(result: JobResult, from: string | null): Promise<void> {
     await this.#options.store.append(result);
-    this.#trust.took(result);
+    this.#trust.took(result.row, from);
+    this.#options.bus.distrust(this.#trust.held);
     this.#queued.delete(result.row.id);
     this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
     this.#options.onRow?.(result);
@@ -300,7 +325,7 @@ export class Schedule {
 
   async #refuse(trial: Planned, failure: Failure): Promise<void> {
     const { id, baseId, spec } = trial;
-    await this.#append({
+    const result: JobResult = {
       kind: 'trial',
       row: { id, base: baseId, spec, ok: false, failure },
       provenance: {
@@ -317,7 +342,8 @@ export class Schedule {
         wallMs: 0,
         phasesMs: {},
       },
-    });
+    };
+    await this.#append(result, null);
   }
 
   /** What the bus lost is offered again: it may forget everything at any time. */

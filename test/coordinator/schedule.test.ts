@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Lease } from '../../src/bus/bus.ts';
+import type { Delivery, Lease } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
 import { ContentError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
@@ -178,7 +178,7 @@ describe('Schedule.run()', () => {
     const results = [base!, { ...base!, row: { ...base!.row, result: { policy: 'x' } } } as unknown as JobResult];
     const real = bus.results.bind(bus);
     bus.results = async function* () {
-      for (const result of results) yield { result, ack: () => Promise.resolve() };
+      for (const result of results) yield deliveryOf(result, null);
       yield* real();
     };
     await Promise.all([again.run(), work()]);
@@ -241,15 +241,18 @@ describe('Schedule.run()', () => {
     expect(s.complete).toBe(true);
   });
 
-  /** Results that arrive before any other. */
-  const arriving = (...results: JobResult[]): void => {
+  const deliveryOf = (result: JobResult, from: string | null): Delivery => ({
+    ...{ result, from, ack: () => Promise.resolve() },
+    file: (kind, digest) => bus.files.get(kind, digest),
+  });
+  /** Results that arrive before any other, by whom they are from. */
+  const arriving = (...results: (readonly [string, JobResult])[]): void => {
     const real = bus.results.bind(bus);
     bus.results = async function* () {
-      for (const result of results) yield { result, ack: () => Promise.resolve() };
+      for (const [from, result] of results) yield deliveryOf(result, from);
       yield* real();
     };
   };
-  const from = (worker: string, result: JobResult): JobResult => ({ ...result, provenance: { worker } as Provenance });
   const jobOf = (i: number): Job => ({ kind: 'base', id: trials[i]!.baseId, spec: trials[i]!.spec.base, limits: unlimited });
 
   it('refuses a row that nobody asked for, and one whose file is another; their worker is held', async () => {
@@ -260,7 +263,7 @@ describe('Schedule.run()', () => {
     const get = bus.files.get.bind(bus.files);
     let lies = 1;
     bus.files.get = (kind, name) => (lies-- > 0 ? Promise.reject(new ContentError('policies-x: another', true)) : get(kind, name));
-    arriving(from('liar', invented), from('forger', forged));
+    arriving(['liar', invented], ['forger', forged]);
     const s = schedule({ auditMs: 30, hold: (...args) => held.push(args) });
     await Promise.all([s.run(), work()]);
     expect(held).toEqual([
@@ -273,7 +276,7 @@ describe('Schedule.run()', () => {
 
   it('drops a row that an earlier plan of its folder asked for; nobody is held for it', async () => {
     const held: string[] = [];
-    arriving(from('late', await ok({ ...jobOf(0), id: 'withdrawn' })));
+    arriving(['late', await ok({ ...jobOf(0), id: 'withdrawn' })]);
     store.formerly = (kind, id) => kind === 'base' && id === 'withdrawn';
     const s = schedule({ hold: (worker) => held.push(worker) });
     await Promise.all([s.run(), work()]);
@@ -290,7 +293,7 @@ describe('Schedule.run()', () => {
       judged.push(`${kind} ${row.id}`);
       if (row.id === jobOf(2).id && lies-- > 0) throw new RangeError('policy: expected 4 inputs, got 2');
     };
-    arriving(from('liar', await ok(jobOf(2))));
+    arriving(['liar', await ok(jobOf(2))]);
     const s = schedule({ auditMs: 30, judgeFile, hold: (worker) => held.push(worker) });
     await Promise.all([s.run(), work()]);
     expect(held).toEqual(['liar']);
@@ -302,11 +305,48 @@ describe('Schedule.run()', () => {
 
   it('holds a worker whose jobs crash one after the other, not one that is unlucky now and then', async () => {
     const held: string[] = [];
-    const crash = (i: number, worker: string) => failed(jobOf(i), 'crashed').then((result) => from(worker, result));
+    const crash = (i: number, worker: string) => failed(jobOf(i), 'crashed').then((result) => [worker, result] as const);
     const s = schedule({ hold: (worker) => held.push(worker) });
     arriving(await crash(0, 'broken'), await crash(2, 'broken'), await crash(4, 'broken'));
     await Promise.all([s.run(), work()]);
     expect(held).toEqual(['broken']);
+  });
+
+  it('goes by who sent a row, whatever it says of its maker, and the files say who sent it', async () => {
+    const held: string[] = [];
+    const naming = (worker: string | undefined, { provenance, ...result }: JobResult): JobResult =>
+      ({ ...result, provenance: { ...provenance, ...(worker && { worker }) } }) as JobResult;
+    const invented = async (id: string, worker?: string) => naming(worker, await ok({ ...jobOf(0), id }));
+    const rows: JobResult[] = [];
+    const s = schedule({ hold: (identity) => held.push(identity), onRow: (result) => rows.push(result) });
+    arriving(
+      ['framer', await invented('one', 'innocent')],
+      ['nameless', await invented('two')],
+      ['honest', naming('honest.7f3a', await ok(jobOf(0)))],
+      ['modest', naming('innocent', await ok(jobOf(2)))],
+    );
+    await Promise.all([s.run(), work()]);
+    expect(held).toEqual(['framer', 'nameless']);
+    expect(rows.slice(0, 2).map(({ provenance }) => provenance.worker)).toEqual(['honest.7f3a', 'modest']);
+  });
+
+  it('takes no row of who is held, has its jobs done by others, and takes them again after a release', async () => {
+    const s = schedule({ auditMs: 30 });
+    const seen: ReadonlySet<string>[] = [];
+    bus.distrust = (held) => void seen.push(held);
+    s.distrust(new Set(['liar']));
+    const real = bus.results.bind(bus);
+    const lie = await failed(jobOf(0), 'bug');
+    bus.results = async function* () {
+      for (const _ of [1, 2]) yield deliveryOf(lie, 'liar');
+      expect(warnings).toEqual([expect.stringMatching(/^liar is held: its rows are refused until it is released, base \w+ is the first$/)]);
+      s.distrust(new Set());
+      yield deliveryOf(await ok(jobOf(2)), 'liar');
+      yield* real();
+    };
+    await Promise.all([s.run(), work()]);
+    expect(seen.slice(0, 2)).toEqual([new Set(['liar']), new Set()]);
+    expect([s.complete, s.tally.failed]).toEqual([true, { trial: 0, base: 0 }]);
   });
 });
 
@@ -314,11 +354,10 @@ describe('Trust', () => {
   it('forgets a streak with a good row, and holds after a new one', async () => {
     const held: string[] = [];
     const trust = new Trust((worker) => held.push(worker));
-    const row = (ok: boolean): JobResult =>
-      ({ row: { id: 'x', ok, ...(!ok && { failure: { kind: 'crashed' } }) }, provenance: { worker: 'w' } }) as unknown as JobResult;
-    for (const ok of [false, false, true, false, false]) trust.took(row(ok));
+    const row = (ok: boolean): Row => ({ id: 'x', ok, ...(!ok && { failure: { kind: 'crashed' } }) }) as Row;
+    for (const ok of [false, false, true, false, false]) trust.took(row(ok), 'w');
     expect(held).toEqual([]);
-    trust.refused(row(true), 'no file', false);
+    trust.refused('w', 'no file', false);
     expect(held).toEqual(['w']);
   });
 });

@@ -1,5 +1,6 @@
 import { type ConsumerConfig, JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
 import type { Stop } from '../../src/bus/clock.ts';
+import { FILES } from '../../src/bus/nats/streams.ts';
 import type { Process, World } from './world.ts';
 
 /** What JetStream does with the calls that our buses make, as it was seen to behave (2.10 to 2.15): state and rules, no network. */
@@ -53,6 +54,13 @@ export interface Delivered extends Stored {
 const apiError = (err_code: number, description: string): Error => new JetStreamApiError({ code: 400, err_code, description });
 const noResponders = (): Error => new Error('no responders');
 const prefixOf = (subject: string): string => subject.replace(/[*>]$/, '');
+/** One `*` for a whole token anywhere, one `>` or `*` for the rest at the end. */
+function matches(subject: string, filter: string): boolean {
+  const [before = '', after] = filter.split('.*.', 2);
+  if (after === undefined) return /[*>]$/.test(filter) ? subject.startsWith(prefixOf(filter)) : subject === filter;
+  if (!subject.startsWith(`${before}.`)) return false;
+  return matches(subject.slice(subject.indexOf('.', before.length + 1) + 1), after);
+}
 
 export class Broker {
   up = true;
@@ -60,8 +68,8 @@ export class Broker {
   full = false;
   readonly #world: World;
   readonly #streams = new Map<string, Stream>();
-  #buckets = new Map<string, Map<string, Uint8Array>>();
-  readonly #listeners = new Set<{ readonly by: Process; readonly prefix: string; readonly hear: () => void }>();
+  #files = new Map<string, Uint8Array>();
+  readonly #listeners = new Set<{ readonly by: Process; readonly filter: string; readonly hear: () => void }>();
   #made = 0;
   /** What was acknowledged last, for servers that forget it in a crash. */
   #acked: { readonly at: number; readonly message: Stored }[] = [];
@@ -91,14 +99,14 @@ export class Broker {
 
   streamInfo(name: string, filter?: string): object {
     const { config, created, messages } = this.#stream(name);
-    const prefix = filter === undefined ? null : prefixOf(filter);
     const subjects: Record<string, number> = {};
-    for (const { subject } of messages.values()) if (prefix !== null && subject.startsWith(prefix)) subjects[subject] = 1;
+    for (const { subject } of messages.values()) if (filter !== undefined && matches(subject, filter)) subjects[subject] = 1;
     return { config, created, state: { messages: messages.size, subjects } };
   }
 
   purge(name: string, subject: string): void {
     const { messages } = this.#stream(name);
+    if (name === FILES) for (const its of this.#files.keys()) if (matches(its, subject)) this.#files.delete(its);
     for (const { seq, subject: its } of messages.values()) if (its === subject) messages.delete(seq);
   }
 
@@ -107,7 +115,7 @@ export class Broker {
   }
 
   publish(name: string, subject: string, data: string, lastSubjectSequence?: number): number {
-    for (const { by, prefix, hear } of this.#listeners) if (by.alive && subject.startsWith(prefix)) hear();
+    for (const { by, filter, hear } of this.#listeners) if (by.alive && matches(subject, filter)) hear();
     const stream = this.#streams.get(name);
     if (!stream) throw noResponders();
     const there = [...stream.messages.values()].filter((message) => message.subject === subject);
@@ -127,12 +135,11 @@ export class Broker {
   }
 
   nextBySubject(name: string, filter: string, from: number): Stored | null {
-    const prefix = prefixOf(filter);
-    return this.messagesOf(name).find((message) => message.seq >= from && message.subject.startsWith(prefix)) ?? null;
+    return this.messagesOf(name).find((message) => message.seq >= from && matches(message.subject, filter)) ?? null;
   }
 
   listen(by: Process, filter: string, hear: () => void): Stop {
-    const listener = { by, prefix: prefixOf(filter), hear };
+    const listener = { by, filter, hear };
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -203,22 +210,19 @@ export class Broker {
     }
   }
 
-  // Objects.
+  // Files: a stream like the others, but of bytes.
 
-  createBucket(name: string): void {
-    if (!this.#buckets.has(name)) this.#buckets.set(name, new Map());
+  file(subject: string): { readonly data: Uint8Array } | null {
+    this.#stream(FILES);
+    const data = this.#files.get(subject);
+    return data ? { data } : null;
   }
 
-  bucket(name: string): Map<string, Uint8Array> {
-    const bucket = this.#buckets.get(name);
-    if (!bucket) throw apiError(10059, 'stream not found');
-    return bucket;
-  }
-
-  putObject(bucket: string, name: string, bytes: Uint8Array): void {
-    const objects = this.bucket(bucket);
+  putFile(subject: string, data: Uint8Array): void {
+    if (!this.#streams.has(FILES)) throw noResponders();
     if (this.full) throw apiError(10077, 'no space left on device');
-    objects.set(name, bytes);
+    if (this.#files.has(subject)) throw apiError(10071, 'wrong last sequence');
+    this.#files.set(subject, data);
   }
 
   // What befalls it.
@@ -241,7 +245,7 @@ export class Broker {
     for (const { consumers } of this.#streams.values())
       for (const { pending } of consumers.values()) for (const { stop } of pending.values()) stop();
     this.#streams.clear();
-    this.#buckets = new Map();
+    this.#files = new Map();
     this.#acked = [];
   }
 

@@ -1,5 +1,6 @@
 import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
 import type { Client } from '../../src/bus/nats/link.ts';
+import { FILES } from '../../src/bus/nats/streams.ts';
 import type { Broker, Delivered } from './broker.ts';
 import type { Process, World } from './world.ts';
 
@@ -181,20 +182,23 @@ export class SimulatedClient {
         return { unsubscribe };
       },
     };
-    /** Files are small here: the first chunk of one is all of it. */
-    const chunk = (bucket: string, query: { last_by_subj: string } | { seq: number; next_by_subj: string }): Promise<object | null> => {
-      const name = 'seq' in query ? query.next_by_subj.split('.C.')[1]! : '';
-      return request(`read ${name}`, () => {
-        const data = broker.bucket(bucket).get(name);
-        return data ? { seq: 1, data } : null;
+    type Query = { last_by_subj: string } | { seq: number; next_by_subj: string };
+    /** Files are small here: the first part of one is all of it. */
+    const stored = (stream: string, query: Query) => {
+      const subject = 'seq' in query ? query.next_by_subj : query.last_by_subj;
+      return request(`get ${'seq' in query ? `${query.seq} of ` : ''}${subject}`, () => {
+        if (stream === FILES) return broker.file(subject);
+        const found = 'seq' in query ? broker.nextBySubject(stream, subject, query.seq) : broker.lastBySubject(stream, subject);
+        return found && { ...found, data: new TextEncoder().encode(found.data), string: () => found.data };
       });
     };
     const js = {
       publish: (
         subject: string,
-        data: string,
+        data: string | Uint8Array,
         { expect = {} }: { expect?: { streamName?: string; lastSubjectSequence?: number } } = {},
       ) => {
+        if (typeof data !== 'string') return request(`put ${subject}`, () => broker.putFile(subject, data));
         const stream = subject.startsWith('lab.task.') ? 'TASKS' : 'RESULTS';
         return request(`publish ${subject}`, () => {
           const seq = broker.publish(stream, subject, data, expect.lastSubjectSequence);
@@ -210,25 +214,15 @@ export class SimulatedClient {
       },
     };
     const jsm = {
-      direct: {
-        getMessage: (stream: string, query: { last_by_subj: string } | { seq: number; next_by_subj: string }) =>
-          stream.startsWith('OBJ_')
-            ? chunk(stream.slice('OBJ_'.length), query)
-            : request(`get ${'seq' in query ? `${query.seq} of ${query.next_by_subj}` : query.last_by_subj}`, () => {
-                const found =
-                  'seq' in query
-                    ? broker.nextBySubject(stream, query.next_by_subj, query.seq)
-                    : broker.lastBySubject(stream, query.last_by_subj);
-                return found && { ...found, data: new TextEncoder().encode(found.data), string: () => found.data };
-              }),
-      },
+      direct: { getMessage: stored },
       streams: {
+        getMessage: stored,
         add: (config: Partial<StreamConfig> & { readonly name: string }) => request(`make ${config.name}`, () => broker.addStream(config)),
         info: (name: string, { subjects_filter }: { subjects_filter?: string } = {}) =>
           request(`info of ${name}`, () => broker.streamInfo(name, subjects_filter)),
         purge: (name: string, { filter }: { filter: string }) =>
           request(`purge ${filter}`, () => {
-            this.#watch.onPurge(this.#by, filter);
+            if (name !== FILES) this.#watch.onPurge(this.#by, filter);
             broker.purge(name, filter);
           }),
         deleteMessage: (name: string, seq: number) =>
@@ -244,18 +238,7 @@ export class SimulatedClient {
         delete: (stream: string, name: string) => request(`delete consumer ${name}`, () => broker.deleteConsumer(stream, name)),
       },
     };
-    const objects = {
-      create: (bucket: string) => request(`make ${bucket}`, () => broker.createBucket(bucket)),
-      open: async (bucket: string) => ({
-        info: (name: string) =>
-          request(`info of ${name}`, () => {
-            const bytes = broker.bucket(bucket).get(name);
-            return bytes ? { deleted: false, nuid: name, size: bytes.length } : null;
-          }),
-        putBlob: ({ name }: { name: string }, bytes: Uint8Array) => request(`put ${name}`, () => broker.putObject(bucket, name, bytes)),
-      }),
-    };
-    return { nc, js, jsm, objects } as unknown as Client;
+    return { nc, js, jsm } as unknown as Client;
   }
 }
 

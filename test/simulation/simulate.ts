@@ -99,7 +99,7 @@ export class Simulation {
         if (world.happens(this.strikes)) strike(this, by);
       },
       onAck: (by, subject) => {
-        if (!this.#stored.has(subject.replace('.task.', '.result.')))
+        if (!this.#stored.has(subject.slice('lab.task.'.length)))
           this.fail(`${by.name} says that ${subject} is done, but its result never was in the broker`);
       },
       onLateNak: (by, reply) => this.fail(`${by.name} gives back what it has lost: ${reply}`),
@@ -112,7 +112,7 @@ export class Simulation {
       onStored: (subject, data) => {
         const id = subject.slice(subject.lastIndexOf('.') + 1);
         if (!data.includes(`"row":${expected.get(id)}`)) this.fail(`${subject}: not the row that was expected: ${data}`);
-        this.#stored.add(subject);
+        this.#stored.add(subject.split('.').slice(3).join('.'));
       },
     };
   }
@@ -146,7 +146,7 @@ export class Simulation {
 
   #link(by: Process, warn: (message: string) => void): NatsLink {
     const { client } = new SimulatedClient(by, this.broker, this.weather, this.#watch, LEASE_MS);
-    return new NatsLink(client, { warn, patienceMs: 40_000, clock: by, random: this.world.chance });
+    return new NatsLink(client, { name: by.name.replace(' ', '-'), warn, patienceMs: 40_000, clock: by, random: this.world.chance });
   }
 
   #warn(by: Process): (message: string) => void {

@@ -6,7 +6,7 @@ import { parseJob } from '../../contract/messages.ts';
 import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
-import { consumerOf, expectName, type Place, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
+import { COORDINATOR, consumerOf, expectName, type Place, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
 
 /** The client refuses shorter ones. */
 const LEAST_WAIT_MS = 1_000;
@@ -29,7 +29,7 @@ export class NatsAgentBus implements AgentBus {
   constructor(link: NatsLink, { cap }: { readonly cap: string }) {
     this.#link = link;
     this.#cap = expectName('capability', cap);
-    this.files = new NatsFiles(link);
+    this.files = new NatsFiles(link, { own: expectName('worker', link.name), from: COORDINATOR });
   }
 
   /** What the consumer says, once it was seen. */
@@ -180,8 +180,8 @@ class NatsLease implements Lease {
   }
 
   async #publish(result: JobResult, text: string): Promise<Completion> {
-    const { js, jsm } = this.#link;
-    const subject = resultSubject(this.#leased.place, this.job.id);
+    const { js, jsm, name } = this.#link;
+    const subject = resultSubject(this.#leased.place, this.job.id, name);
     try {
       await js.publish(subject, text, { expect: { streamName: RESULTS, lastSubjectSequence: 0 } });
       return 'stored';

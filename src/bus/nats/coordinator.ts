@@ -1,4 +1,5 @@
 import type { StoredMsg } from '@nats-io/jetstream';
+import { ContentError } from '../../contract/errors.ts';
 import { canonicalJson } from '../../contract/ids.ts';
 import type { Job } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
@@ -8,6 +9,7 @@ import { Underway } from '../underway.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 import {
+  COORDINATOR,
   consumerConfig,
   consumerOf,
   ensureBroker,
@@ -18,6 +20,7 @@ import {
   resultSubject,
   TASKS,
   taskSubject,
+  whoseResult,
 } from './streams.ts';
 
 export interface NatsCoordinatorOptions extends Place {
@@ -39,7 +42,7 @@ const SOON_MS = 2;
  * the disk, so nothing is held by a consumer and a restart reads what is left from the start.
  */
 export class NatsCoordinatorBus implements CoordinatorBus {
-  readonly files: Files;
+  readonly files: NatsFiles;
   readonly #link: NatsLink;
   readonly #place: Place;
   readonly #leaseMs: number;
@@ -51,6 +54,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   readonly #known = new Set<string>();
   readonly #needed = new Map<string, string>();
   readonly #stuck = { delivered: -1, since: 0 };
+  /** Whose results count for nothing. */
+  #held: ReadonlySet<string> = new Set();
   #closed = false;
   #wake: (() => void) | null = null;
   #hinted = false;
@@ -60,7 +65,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#place = { cap: expectName('capability', cap), sweep: expectName('sweep', sweep) };
     this.#leaseMs = leaseMs;
     this.#origin = origin;
-    this.files = new NatsFiles(link, () => this.#ensure());
+    this.files = new NatsFiles(link, { own: COORDINATOR, from: COORDINATOR, mend: () => this.#ensure() });
     this.#watchdog = link.clock.every(leaseMs / 2, () => void this.#watch().catch(() => {}));
   }
 
@@ -83,7 +88,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   async enqueue(job: Job): Promise<boolean> {
     if (this.#closed) return false;
     return this.#retry(`job ${job.id}`, async () => {
-      if (await this.#link.jsm.direct.getMessage(RESULTS, { last_by_subj: resultSubject(this.#place, job.id) })) return false;
+      const there = await this.#next(resultSubject(this.#place, job.id), 1);
+      if (there !== null && !this.#held.has(whoseResult(there.subject))) return false;
       // A job that comes again may have been given back because its policy is not what it should be.
       if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy, this.#needed.has(job.id));
       try {
@@ -101,8 +107,12 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   async queued(): Promise<ReadonlySet<string>> {
     await this.#acks.settled();
     const there = await this.#retry('list of jobs', async () => {
-      const lists = await Promise.all([this.#subjects(TASKS, taskSubject(this.#place, '>')), this.#subjects(RESULTS, this.#results)]);
-      return new Set(lists.flat().map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
+      const [jobs, results] = await Promise.all([
+        this.#subjects(TASKS, taskSubject(this.#place, '>')),
+        this.#subjects(RESULTS, this.#results),
+      ]);
+      const counted = results.filter((subject) => !this.#held.has(whoseResult(subject)));
+      return new Set([...jobs, ...counted].map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
     });
     // A disk that was lost between a policy and the job that needs it took the one and not the other.
     this.#known.clear();
@@ -116,6 +126,10 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     for (let from = 0; from < ids.length; from += AT_ONCE)
       await this.#retry('jobs to withdraw', () => Promise.all(ids.slice(from, from + AT_ONCE).map(purge)));
     for (const id of ids) this.#needed.delete(id);
+  }
+
+  distrust(held: ReadonlySet<string>): void {
+    this.#held = held;
   }
 
   async *results(): AsyncGenerator<Delivery> {
@@ -169,7 +183,13 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   /** The first result from that place of the stream on. */
   #read(seq: number): Promise<StoredMsg | null> {
     this.#hinted = false;
-    return this.#retry('results', () => this.#link.jsm.direct.getMessage(RESULTS, { seq, next_by_subj: this.#results }));
+    return this.#retry('results', () => this.#next(this.#results, seq));
+  }
+
+  /** Not of the direct kind of answers, in which the headers of whoever wrote the message decide how the client takes it. */
+  #next(subject: string, seq: number): Promise<StoredMsg | null> {
+    const query = { seq, next_by_subj: subject }; // the server has it, the client's type for this kind has not
+    return this.#link.jsm.streams.getMessage(RESULTS, query);
   }
 
   #ensure(): Promise<void> {
@@ -194,7 +214,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   /** Sees to it that workers find a policy; `again` reads what is there. */
   async #putPolicy(digest: string, again = false): Promise<void> {
     if (this.#origin === undefined || (this.#known.has(digest) && !again)) return;
-    if (again || !(await this.files.has('policies', digest))) await this.files.put('policies', await this.#origin.get('policies', digest));
+    if (again) await this.files.getFrom(COORDINATOR, 'policies', digest).catch(unlessContent); // which makes room
+    if (!(await this.files.has('policies', digest))) await this.files.put('policies', await this.#origin.get('policies', digest));
     this.#known.add(digest);
   }
 
@@ -204,10 +225,11 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     const purge = async (): Promise<void> => void (await this.#link.jsm.streams.purge(RESULTS, { filter: subject }));
     const ack = (): Promise<void> => this.#acks.add(this.#retry(subject, purge).catch(() => {}));
     try {
+      const from = whoseResult(subject);
       const result = parseResult(new TextDecoder().decode(data));
-      if (resultSubject(this.#place, result.row.id) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
+      if (resultSubject(this.#place, result.row.id, from) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
       this.#needed.delete(result.row.id);
-      return { result, ack };
+      return { result, from, file: (kind, digest) => this.files.getFrom(from, kind, digest), ack };
     } catch (error) {
       this.#link.warn(`${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})`);
       await ack();
@@ -258,3 +280,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     await consumers.add(TASKS, consumerConfig(cap, this.#leaseMs));
   }
 }
+
+const unlessContent = (error: unknown): void => {
+  if (!(error instanceof ContentError)) throw error;
+};

@@ -1,11 +1,10 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Objm } from '@nats-io/obj';
 import { type ConnectionOptions, connect, errors, type NatsConnection, type PermissionViolationError } from '@nats-io/transport-node';
 import type { Credentials } from '../../contract/credentials.ts';
 import { ConfigError, ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { identity, refusal } from './security/join.ts';
+import { apiOf, identity, refusal } from './security/join.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
 /** The parts of a client over one connection. */
@@ -13,10 +12,11 @@ export interface Client {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
-  readonly objects: Objm;
 }
 
 export interface PatienceOptions {
+  /** Under which this end writes, where that is limited to one. */
+  readonly name: string;
   readonly warn?: (message: string) => void;
   /** How long what fails is tried again before it is a TransportError. A broker may be away for so long. */
   readonly patienceMs?: number;
@@ -28,9 +28,7 @@ export interface PatienceOptions {
 export interface LinkOptions extends PatienceOptions {
   /** `nats://host:port`. */
   readonly url: string;
-  /** Who connects, for the server's lists. */
-  readonly name: string;
-  /** With them the connection is TLS from its first byte. Their name is the one that counts. */
+  /** With them the connection is TLS from its first byte, and their name is the one that counts. */
   readonly credentials?: Credentials | null;
   /** How often a silent server is asked for a sign of life; after two without one the connection is given up and made anew. */
   readonly pingMs?: number;
@@ -59,7 +57,7 @@ export class NatsLink implements Client {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
-  readonly objects: Objm;
+  readonly name: string;
   readonly clock: Clock;
   readonly warn: (message: string) => void;
   readonly #patienceMs: number;
@@ -67,13 +65,13 @@ export class NatsLink implements Client {
   #failure: Error | null = null;
 
   constructor(
-    { nc, js, jsm, objects }: Client,
-    { warn = () => {}, patienceMs = 600_000, clock = systemClock, random = Math.random }: PatienceOptions,
+    { nc, js, jsm }: Client,
+    { name, warn = () => {}, patienceMs = 600_000, clock = systemClock, random = Math.random }: PatienceOptions,
   ) {
     this.nc = nc;
     this.js = js;
     this.jsm = jsm;
-    this.objects = objects;
+    this.name = name;
     this.clock = clock;
     this.warn = warn;
     this.#patienceMs = patienceMs;
@@ -104,9 +102,10 @@ export class NatsLink implements Client {
       throw new HostError(`${url}: ${refused}`);
     }
     if (warning !== null) warn(`${url}: ${warning}`);
-    const js = jetstream(nc, { timeout: requestMs });
-    const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: requestMs });
-    const link = new NatsLink({ nc, js, jsm, objects: new Objm(js) }, options);
+    const api = { timeout: requestMs, apiPrefix: apiOf(credentials) };
+    const js = jetstream(nc, api);
+    const jsm = await jetstreamManager(nc, { ...api, checkAPI: false });
+    const link = new NatsLink({ nc, js, jsm }, { ...options, name });
     void link.#watch(url, credentials);
     return link;
   }
@@ -135,7 +134,9 @@ export class NatsLink implements Client {
         const forbidden = violation(error);
         if (forbidden !== null) {
           const { operation, subject } = forbidden;
-          throw new ConfigError(`${what}: these credentials do not allow ${operation} on ${subject}; take those of another role`);
+          throw new ConfigError(
+            `${what}: these credentials do not allow ${operation} on ${subject}; take those of another role, or start spc serve again if its version is another`,
+          );
         }
         if (isFinal(error) || this.closed || this.clock.now() + pauseMs > deadline) {
           const why = error instanceof Error ? error.message : String(error);

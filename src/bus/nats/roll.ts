@@ -1,5 +1,5 @@
-import { type KV, Kvm, type KvOptions } from '@nats-io/kv';
-import { errors } from '@nats-io/transport-node';
+import type { JetStreamPublishOptions, StreamConfig } from '@nats-io/jetstream';
+import { errors, headers, nanos } from '@nats-io/transport-node';
 import { parseSweepCard, parseWish, parseWorkerCard, type SweepCard, type Wish, type WorkerCard } from '../../contract/cards.ts';
 import { canonicalJson, type Json } from '../../contract/ids.ts';
 import type { Roll, Wished } from '../bus.ts';
@@ -9,25 +9,43 @@ import { CODE, codeOf, type NatsLink } from './link.ts';
 const TTL_MS = 30_000;
 const SMALL = 64 * 1024;
 
+const common = {
+  retention: 'limits',
+  discard: 'new',
+  max_msgs_per_subject: 1,
+  max_msg_size: SMALL,
+  allow_direct: true,
+  allow_rollup_hdrs: false,
+  deny_delete: true,
+  num_replicas: 1,
+} as const;
+
 const BUCKETS = {
-  workers: { ttl: TTL_MS, storage: 'memory' },
-  sweeps: { ttl: TTL_MS, storage: 'memory' },
+  workers: { max_age: nanos(TTL_MS), storage: 'memory' },
+  sweeps: { max_age: nanos(TTL_MS), storage: 'memory' },
   ctl: { storage: 'file' },
-} as const satisfies Record<string, Partial<KvOptions>>;
+} as const satisfies Record<string, Partial<StreamConfig>>;
 export type Bucket = keyof typeof BUCKETS;
 
 /** Said after a wish was written; its content is in the bucket. */
 const HINT = 'lab.hint.ctl';
 
-const ctlKey = (of: Wished): string => ('worker' in of ? `worker.${of.worker}` : `sweep.${of.cap}.${of.sweep}`);
+const IDENTITY = 'identity.';
+function ctlKey(of: Wished): string {
+  if ('worker' in of) return `worker.${of.worker}`;
+  return 'identity' in of ? `${IDENTITY}${of.identity}` : `sweep.${of.cap}.${of.sweep}`;
+}
 const sweepKey = ({ cap, key }: SweepCard): string => `${cap}.${key}`;
 
-/** The roll in three buckets of the broker: keys are read one by one, so nobody who reads needs a consumer. */
+/**
+ * The roll in three buckets of the broker, as key-value clients know them: keys are read one by one, so nobody who reads needs a consumer.
+ * They take no roll-ups, which those of the client's library do: with one a worker that may write its card could remove all others.
+ */
 export class NatsRoll implements Roll {
   readonly #link: NatsLink;
   readonly #mayMake: boolean;
   /** Forgotten when something failed: the broker may have lost its disk. */
-  readonly #opened = new Map<Bucket, Promise<KV>>();
+  readonly #made = new Set<Bucket>();
 
   /** `mayMake`: makes buckets that are not there. Workers and viewers may not, and wait for who may. */
   constructor(link: NatsLink, { mayMake }: { readonly mayMake: boolean }) {
@@ -40,7 +58,7 @@ export class NatsRoll implements Roll {
   }
 
   hideWorker(id: string): Promise<void> {
-    return this.#in('workers', (kv) => kv.delete(id));
+    return this.#remove('workers', id);
   }
 
   workers(): Promise<readonly WorkerCard[]> {
@@ -48,11 +66,14 @@ export class NatsRoll implements Roll {
   }
 
   async claimSweep(card: SweepCard): Promise<SweepCard | null> {
-    try {
-      await this.#in('sweeps', (kv) => kv.create(sweepKey(card), canonicalJson(card as unknown as Json)));
-      return null;
-    } catch (error) {
-      if (codeOf(error) !== CODE.wrongLastSequence) throw error;
+    const last = await this.#last('sweeps', sweepKey(card));
+    if (last === null || last.data.length === 0) {
+      try {
+        await this.#put('sweeps', sweepKey(card), card, { expect: { lastSubjectSequence: last?.seq ?? 0 } });
+        return null;
+      } catch (error) {
+        if (codeOf(error) !== CODE.wrongLastSequence) throw error; // somebody was faster
+      }
     }
     const there = (await this.#all('sweeps', parseSweepCard)).find((other) => sweepKey(other) === sweepKey(card));
     if (there !== undefined && there.origin !== card.origin) return there;
@@ -65,7 +86,7 @@ export class NatsRoll implements Roll {
   }
 
   hideSweep(card: SweepCard): Promise<void> {
-    return this.#in('sweeps', (kv) => kv.delete(sweepKey(card)));
+    return this.#remove('sweeps', sweepKey(card));
   }
 
   sweeps(): Promise<readonly SweepCard[]> {
@@ -75,6 +96,12 @@ export class NatsRoll implements Roll {
   async wish(of: Wished): Promise<Wish | null> {
     const text = await this.#text('ctl', ctlKey(of));
     return text === null ? null : parseWish(text);
+  }
+
+  async held(): Promise<ReadonlySet<string>> {
+    const names = (await this.#keys('ctl', `${IDENTITY}*`)).map((key) => key.slice(IDENTITY.length));
+    const wishes = await Promise.all(names.map((identity) => this.wish({ identity })));
+    return new Set(names.filter((_, i) => wishes[i]?.state === 'hold'));
   }
 
   async want(of: Wished, wish: Wish): Promise<void> {
@@ -87,33 +114,53 @@ export class NatsRoll implements Roll {
     return () => listening.unsubscribe();
   }
 
-  async #in<T>(bucket: Bucket, work: (kv: KV) => Promise<T>): Promise<T> {
-    const opened = this.#opened.get(bucket) ?? this.#open(bucket);
-    this.#opened.set(bucket, opened);
+  async #make(bucket: Bucket): Promise<void> {
+    const { streams } = this.#link.jsm;
+    const config = { ...common, ...BUCKETS[bucket], name: `KV_${bucket}`, subjects: [`$KV.${bucket}.>`] };
     try {
-      return await work(await opened);
+      await streams.add(config);
     } catch (error) {
-      this.#opened.delete(bucket);
+      if (codeOf(error) !== CODE.nameInUse) throw error;
+      await streams.update(config.name, { allow_rollup_hdrs: false }); // an earlier version's, or somebody chose other sizes
+    }
+  }
+
+  #put(bucket: Bucket, key: string, value: WorkerCard | SweepCard | Wish, options: Partial<JetStreamPublishOptions> = {}): Promise<void> {
+    return this.#write(bucket, key, canonicalJson(value as unknown as Json), options);
+  }
+
+  #remove(bucket: Bucket, key: string): Promise<void> {
+    const deleted = headers();
+    deleted.set('KV-Operation', 'DEL');
+    return this.#write(bucket, key, '', { headers: deleted });
+  }
+
+  async #write(bucket: Bucket, key: string, text: string, options: Partial<JetStreamPublishOptions>): Promise<void> {
+    if (this.#mayMake && !this.#made.has(bucket)) await this.#make(bucket);
+    this.#made.add(bucket);
+    try {
+      await this.#link.js.publish(`$KV.${bucket}.${key}`, text, options);
+    } catch (error) {
+      this.#made.delete(bucket);
       throw error;
     }
   }
 
-  #open(bucket: Bucket): Promise<KV> {
-    const buckets = new Kvm(this.#link.js);
-    if (!this.#mayMake) return buckets.open(bucket, { allow_direct: true });
-    return buckets.create(bucket, { history: 1, maxValueSize: SMALL, ...BUCKETS[bucket] });
-  }
-
-  async #put(bucket: Bucket, key: string, value: WorkerCard | SweepCard | Wish): Promise<void> {
-    await this.#in(bucket, (kv) => kv.put(key, canonicalJson(value as unknown as Json)));
-  }
-
+  /** Null for what was deleted, too: that leaves an empty message. */
   async #text(bucket: Bucket, key: string): Promise<string | null> {
-    const entry = await this.#in(bucket, (kv) => kv.get(key)).catch((error: unknown) => {
-      if (error instanceof errors.RequestError && error.isNoResponders()) return null; // there is no such bucket yet
+    const last = await this.#last(bucket, key);
+    return last === null || last.data.length === 0 ? null : new TextDecoder().decode(last.data);
+  }
+
+  #last(bucket: Bucket, key: string): Promise<{ readonly data: Uint8Array; readonly seq: number } | null> {
+    const { direct, streams } = this.#link.jsm;
+    // A worker's card comes with headers of its own making, and in a direct answer they decide how the client takes it.
+    const at = bucket === 'workers' ? streams : direct;
+    return at.getMessage(`KV_${bucket}`, { last_by_subj: `$KV.${bucket}.${key}` }).catch((error: unknown) => {
+      if (codeOf(error) === CODE.noStream) return null; // there is no such bucket yet
+      if (error instanceof errors.RequestError && error.isNoResponders()) return null;
       throw error;
     });
-    return entry === null || entry.operation !== 'PUT' ? null : entry.string();
   }
 
   /** Sorted by key. What is no card is as good as absent. */
@@ -130,14 +177,14 @@ export class NatsRoll implements Roll {
   }
 
   /** None when nobody has been here yet, or the broker lost its disk. */
-  async #keys(bucket: Bucket): Promise<string[]> {
+  async #keys(bucket: Bucket, filter = '>'): Promise<string[]> {
     const prefix = `$KV.${bucket}.`;
     try {
-      const { state } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}>` });
+      const { state } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}${filter}` });
       return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
     } catch (error) {
       if (codeOf(error) !== CODE.noStream) throw error;
-      if (this.#mayMake) await this.#open(bucket);
+      if (this.#mayMake) await this.#make(bucket);
       return [];
     }
   }

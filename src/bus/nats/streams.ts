@@ -4,18 +4,24 @@ import { ConfigError } from '../../contract/errors.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 
 /**
- * What is in the broker. The subject is the key of a job and of a result: a second one of the same key is refused by the server.
+ * What is in the broker. The subject is the key of a job, of a result and of a part of a file: a second one of the same key is refused by
+ * the server. What a worker writes has its identity in the subject, and the server lets nobody write under another's (security/roles.ts).
  *
- *     lab.task.<cap>.<sweep>.<id>     stream TASKS     gone when it was acknowledged
- *     lab.result.<cap>.<sweep>.<id>   stream RESULTS   gone when the coordinator has its row on the disk
- *     bucket artifacts                                 files by kind and digest
- *     buckets workers, sweeps, ctl                     who is there, and what is wanted: roll.ts
+ *     lab.task.<cap>.<sweep>.<id>              stream TASKS     gone when it was acknowledged
+ *     lab.result.<who>.<cap>.<sweep>.<id>      stream RESULTS   gone when the coordinator has its row on the disk
+ *     lab.file.<who>.<kind>-<digest>.<part>    stream FILES     files by kind and digest: files.ts
+ *     buckets workers, sweeps, ctl                              who is there, and what is wanted: roll.ts
  *
  * `cap` is a capability and the digest of the code behind the rows: agents take, and coordinators see, only what is of their own code.
  */
 export const TASKS = 'TASKS';
 export const RESULTS = 'RESULTS';
-export const BUCKET = 'artifacts';
+export const FILES = 'FILES';
+
+/** Under which coordinators write. No worker is called so. */
+export const COORDINATOR = 'coordinator';
+/** Of whoever writes: in filters. */
+const ANYBODY = '*';
 
 /** What may stand between two dots of a subject. */
 const NAME = /^[a-z0-9-]{1,64}$/;
@@ -32,8 +38,12 @@ export interface Place {
 }
 
 export const taskSubject = ({ cap, sweep }: Place, id: string): string => `lab.task.${cap}.${sweep}.${id}`;
-export const resultSubject = ({ cap, sweep }: Place, id: string): string => `lab.result.${cap}.${sweep}.${id}`;
+export const resultSubject = ({ cap, sweep }: Place, id: string, who = ANYBODY): string => `lab.result.${who}.${cap}.${sweep}.${id}`;
+export const fileSubject = (who: string, name: string, part: number): string => `lab.file.${who}.${name}.${part}`;
 export const consumerOf = (cap: string): string => `cap-${cap}`;
+
+/** Whose result it is, by its subject. */
+export const whoseResult = (subject: string): string => subject.split('.', 3)[2] ?? '';
 
 /** The sweep and the id that a task's subject names; null for any other subject. */
 export function placeOf(subject: string): (Place & { readonly id: string }) | null {
@@ -48,6 +58,10 @@ const FILES_MS = 7 * 24 * 3_600_000;
 /** The largest job, and the largest result, which is the largest message there is; headers included. What a sweep may ask for stays below: test/contract/sizes.test.ts. */
 export const TASK_BYTES = MB / 16;
 export const RESULT_BYTES = MB / 2;
+/** A file's parts have so many bytes, its last one fewer. */
+export const PART_BYTES = 128 * 1024;
+/** Of a message: the server adds who sent it. */
+const HEADER_BYTES = 4 * 1024;
 
 /** Full means refused, never something old pushed out. One message per subject makes giving twice the same as once. */
 const common = {
@@ -62,7 +76,19 @@ const common = {
 const STREAMS: readonly (Partial<StreamConfig> & { readonly name: string })[] = [
   { ...common, name: TASKS, subjects: ['lab.task.>'], retention: 'workqueue', max_msg_size: TASK_BYTES },
   { ...common, name: RESULTS, subjects: ['lab.result.>'], retention: 'limits', allow_direct: true, max_msg_size: RESULT_BYTES },
+  {
+    ...common,
+    name: FILES,
+    subjects: ['lab.file.>'],
+    retention: 'limits',
+    allow_direct: true,
+    max_bytes: 4096 * MB,
+    max_age: nanos(FILES_MS),
+    max_msg_size: PART_BYTES + HEADER_BYTES,
+  },
 ];
+/** Of earlier versions, for files: its name, and what it reserved of the disk. */
+const OLD_FILES = 'OBJ_artifacts';
 
 /**
  * One consumer for all agents of a capability. A lease is `ack_wait`; no `backoff`, which would take its place; and no end of deliveries:
@@ -79,26 +105,43 @@ export const consumerConfig = (cap: string, leaseMs: number): Partial<ConsumerCo
 });
 
 /** Makes what is not there; does nothing otherwise. A broker may have lost its disk. */
-export async function ensureBroker({ jsm, objects }: NatsLink, cap: string, leaseMs: number): Promise<void> {
-  for (const config of STREAMS) {
-    try {
-      await jsm.streams.add(config);
-    } catch (error) {
-      if (codeOf(error) !== CODE.nameInUse) throw error;
-      await expectFit(jsm, config); // somebody chose other sizes: theirs count
+export async function ensureBroker(link: NatsLink, cap: string, leaseMs: number): Promise<void> {
+  for (const wanted of STREAMS) {
+    // Not simply made: a server that has it compares what it reserves with what is left of the disk beside it.
+    const there = await configOf(link, wanted.name);
+    if (there !== null) expectFit(there, wanted);
+    else {
+      if (wanted.name === FILES) await upgrade(link);
+      await link.jsm.streams.add(wanted);
     }
   }
-  await objects.create(BUCKET, { storage: 'file', max_bytes: 4096 * MB, ttl: nanos(FILES_MS) });
-  await jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
+  await link.jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
+}
+
+/** Null when there is no such stream. */
+async function configOf({ jsm }: NatsLink, stream: string): Promise<StreamConfig | null> {
+  try {
+    return (await jsm.streams.info(stream)).config;
+  } catch (error) {
+    if (codeOf(error) === CODE.noStream) return null;
+    throw error;
+  }
+}
+
+/** Earlier versions kept files in a bucket, which reserves the space that ours need, and results without the name of who sent them. */
+async function upgrade(link: NatsLink): Promise<void> {
+  if ((await configOf(link, OLD_FILES)) === null) return;
+  link.warn('the broker has results and files of an earlier version: they are removed, and computed again');
+  await link.jsm.streams.purge(RESULTS); // made before FILES
+  await link.jsm.streams.delete(OLD_FILES);
 }
 
 /** Sizes and replicas are the operator's business, what makes a key of a subject is ours. */
-async function expectFit({ streams }: NatsLink['jsm'], wanted: Partial<StreamConfig> & { readonly name: string }): Promise<void> {
-  const { config } = await streams.info(wanted.name);
+function expectFit(there: StreamConfig, wanted: Partial<StreamConfig> & { readonly name: string }): void {
   for (const key of ['retention', 'discard', 'max_msgs_per_subject', 'discard_new_per_subject'] as const) {
-    if (config[key] === wanted[key]) continue;
+    if (there[key] === wanted[key]) continue;
     throw new ConfigError(
-      `stream ${wanted.name}: expected ${key} ${String(wanted[key])}, got ${String(config[key])}; it is another program's, or delete it`,
+      `stream ${wanted.name}: expected ${key} ${String(wanted[key])}, got ${String(there[key])}; it is another program's, or delete it`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import type { Roll } from '../../bus/bus.ts';
 import { type Clock, systemClock } from '../../bus/clock.ts';
-import type { WorkerCard } from '../../contract/cards.ts';
+import { identityOf, type WorkerCard } from '../../contract/cards.ts';
 import type { ExecutorPool } from '../executor/pool.ts';
 import type { Agent } from './agent.ts';
 
@@ -59,8 +59,9 @@ export class Presence {
 
   async #obey(): Promise<void> {
     const { roll, agent, who, warn } = this.#options;
-    const wanted = await roll.wish({ worker: who.id });
-    const held = wanted === null ? agent.held : wanted.state === 'hold';
+    const wishes = [await roll.wish({ worker: who.id }), await roll.wish({ identity: identityOf(who.id) })];
+    const wanted = wishes.find((wish) => wish?.state === 'hold');
+    const held = wishes.every((wish) => wish === null) ? agent.held : wanted !== undefined;
     if (held !== agent.held) {
       agent.held = held;
       this.#reason = held ? (wanted?.reason ?? '') : '';

@@ -1,14 +1,14 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { headers } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NatsAgentBus } from '../../../src/bus/nats/agent.ts';
 import { NatsCoordinatorBus, type NatsCoordinatorOptions } from '../../../src/bus/nats/coordinator.ts';
 import { type LinkOptions, NatsLink } from '../../../src/bus/nats/link.ts';
 import type { NatsServer } from '../../../src/bus/nats/server.ts';
-import { RESULT_BYTES, RESULTS, resultSubject, TASKS, taskSubject } from '../../../src/bus/nats/streams.ts';
+import { FILES, fileSubject, PART_BYTES, RESULT_BYTES, RESULTS, resultSubject, TASKS, taskSubject } from '../../../src/bus/nats/streams.ts';
 import { isOlder } from '../../../src/bus/nats/version.ts';
-import { ContentError } from '../../../src/contract/errors.ts';
 import { canonicalJson, contentDigest } from '../../../src/contract/ids.ts';
 import { baseJob, baseSpec, policyOf, trainedRow, trialJob, trialSpec } from '../../worker/fake/specs.ts';
 import { a, type Bus, b, describeBus, jobs, resultOf, sleep, take } from '../conformance.ts';
@@ -32,10 +32,15 @@ interface Pair extends Bus {
   readonly place: { readonly cap: string; readonly sweep: string };
 }
 
-/** How the object store writes a file's name in a subject. */
-const base64 = (name: string): string => Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
-
 const LEASE_MS = 700;
+const big = new Uint8Array(300_000).map((_, i) => i % 251);
+const oldResults = {
+  retention: 'limits',
+  discard: 'new',
+  max_msgs_per_subject: 1,
+  discard_new_per_subject: true,
+  allow_direct: true,
+} as const;
 let made = 0;
 
 /** Both sides, at a place of their own, each over its own connection. */
@@ -77,12 +82,11 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       expect(new Set((await take(coordinator, 20)).map(({ result }) => result.row.id))).toEqual(new Set(many.map(({ id }) => id)));
     });
 
-    it('files.get(...) leaves nothing behind in the broker, which keeps at most a thousand readers of a bucket', async () => {
+    it('a reader of files leaves nothing behind in the broker, which keeps at most a thousand consumers of a stream', async () => {
       const { coordinator, agent, link } = await pair(await server());
-      const bytes = new Uint8Array(300_000).map((_, i) => i % 251);
-      const digest = await agent.files.put('policies', bytes);
-      for (let i = 0; i < 10; i++) expect(await coordinator.files.get('policies', digest)).toEqual(bytes);
-      expect((await link.jsm.streams.info('OBJ_artifacts')).state.consumer_count).toBe(0);
+      const digest = await agent.files.put('policies', big);
+      for (let i = 0; i < 10; i++) expect(Buffer.compare(await coordinator.files.getFrom('test', 'policies', digest), big)).toBe(0);
+      expect((await link.jsm.streams.info(FILES)).state.consumer_count).toBe(0);
     });
 
     it('a job whose agent is gone goes to another after its lease', async () => {
@@ -104,59 +108,104 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       expect([await sibling.queued(), await two.coordinator.queued()]).toEqual([new Set(), new Set()]);
     });
 
-    it('put(kind, bytes) is idempotent, get(kind, digest) gives what its name says or nothing', async () => {
+    it.each([
+      ['nothing', 0],
+      ['one part', 1_000],
+      ['exactly one part', PART_BYTES],
+      ['several', 2 * PART_BYTES + 7],
+    ])('files.put(kind, bytes) of %s is idempotent, and gives the same bytes to whoever reads', async (_, size) => {
       const { coordinator, agent } = await pair(await server());
-      const bytes = new Uint8Array(300_000).map((_, i) => i % 251);
-      const digest = await agent.files.put('policies', bytes);
-      expect(await agent.files.put('policies', bytes)).toBe(digest);
-      expect(Buffer.compare(await coordinator.files.get('policies', digest), bytes)).toBe(0);
-      expect(await coordinator.files.has('forget', digest)).toBe(false);
-      await expect(coordinator.files.get('forget', digest)).rejects.toThrow(/expected it in the broker's store, found nothing/);
+      const bytes = new Uint8Array(size).map((_, i) => (7 * i) % 251);
+      const digest = await coordinator.files.put('policies', bytes);
+      expect(await coordinator.files.put('policies', bytes)).toBe(digest);
+      expect([await coordinator.files.has('policies', digest), await coordinator.files.has('forget', digest)]).toEqual([true, false]);
+      expect(Buffer.compare(await agent.files.get('policies', digest), bytes)).toBe(0);
+      await expect(agent.files.get('forget', digest)).rejects.toThrow(/expected it in the broker's store, found nothing/);
     });
 
-    describe('get(kind, digest) ends with a verdict, soon, whatever somebody wrote about a file', () => {
-      const digest = 'd'.repeat(64);
-      const name = `policies-${digest}`;
-      const meta = `$O.artifacts.M.${base64(name)}`;
-      const honest = { name, bucket: 'artifacts', nuid: 'N', size: 10, chunks: 1, digest: 'SHA-256=x' };
-      it.each([
-        [
-          'a size that was never stored',
-          JSON.stringify({ ...honest, size: 2e5 }),
-          [70_000],
-          /expected 200000 bytes in the broker's store, found 70000/,
-        ],
-        ['no chunk at all', JSON.stringify({ ...honest, nuid: 'none' }), [], /expected 10 bytes in the broker's store, found 0/],
-        ['many small chunks', JSON.stringify({ ...honest, size: 1e6 }), [5, 5, 5], /expected chunks of at least 65536 bytes, got 5/],
-        ['empty chunks', JSON.stringify(honest), [0, 0, 0], /expected chunks of at least 65536 bytes, got 0/],
-        ['more than it says', JSON.stringify(honest), [20], /expected 10 bytes, got more/],
-        ['an endless size', JSON.stringify({ ...honest, size: 1e15 }), [], /expected at most 268435456 bytes, got 1000000000000000/],
-        ['a negative size', JSON.stringify({ ...honest, size: -1 }), [], /expected at most 268435456 bytes, got -1/],
-        ['a size of letters', JSON.stringify({ ...honest, size: '10' }), [], /expected at most 268435456 bytes, got 10/],
-        ['the chunks of others', JSON.stringify({ ...honest, nuid: '>' }), [], /expected a file's key, got ">"/],
-        ['a key that is none', JSON.stringify({ ...honest, nuid: { a: 1 } }), [], /expected a file's key, got {"a":1}/],
-        ['no JSON', '{"name":', [], /expected a description of a file, got what is none/],
-        ['null', 'null', [], /expected a description of a file, got what is none/],
-        ['a list', '[]', [], /expected at most 268435456 bytes, got undefined/],
-        ['other content', JSON.stringify(honest), [10], /expected the content that its name says, got another/],
-      ])('%s', async (_, text, chunks, verdict) => {
-        const { coordinator, agent, link } = await pair(await startServer());
-        for (const length of chunks) await link.js.publish('$O.artifacts.C.N', new Uint8Array(length));
-        await link.js.publish(meta, text);
-        const since = Date.now();
-        await expect(coordinator.files.get('policies', digest)).rejects.toThrow(verdict);
-        await expect(agent.files.get('policies', digest)).rejects.toThrow(ContentError);
-        expect(Date.now() - since).toBeLessThan(5_000); // it took ten minutes
-      });
+    it('a delivery has the files of who sent it, and of nobody else', async () => {
+      const { coordinator, agent, place } = await pair(await server());
+      const other = new NatsAgentBus(await link(await server(), { name: 'other' }), place);
+      const digest = await agent.files.put('policies', big);
+      for (const job of [a, b]) await coordinator.enqueue(job);
+      for (const one of [agent, other]) {
+        const lease = await one.next(5_000);
+        await lease!.complete(resultOf(lease!.job));
+      }
+      const [mine, theirs] = await take(coordinator, 2);
+      expect([mine!.from, theirs!.from]).toEqual(['test', 'other']);
+      expect(Buffer.compare(await mine!.file('policies', digest), big)).toBe(0);
+      await expect(theirs!.file('policies', digest)).rejects.toMatchObject({ name: 'ContentError', forged: false });
+      await expect(other.files.get('policies', digest)).rejects.toThrow(/found nothing/);
+    });
 
-      it('and put(kind, bytes) does not rely on it', async () => {
-        const { coordinator, agent, link } = await pair(await server());
-        const bytes = new Uint8Array(200_000).map((_, i) => i % 241);
-        const its = `policies-${contentDigest(bytes)}`;
-        await link.js.publish(`$O.artifacts.M.${base64(its)}`, JSON.stringify({ ...honest, name: its }));
-        const put = await agent.files.put('policies', bytes);
-        expect(Buffer.compare(await coordinator.files.get('policies', put), bytes)).toBe(0);
+    it('a file that lacks a part, or is another, has its verdict at once and leaves room for an honest copy', async () => {
+      const { coordinator, agent, link } = await pair(await server());
+      const bytes = big.map((value) => 255 - value);
+      const digest = contentDigest(bytes);
+      const subject = (part: number): string => fileSubject('test', `policies-${digest}`, part);
+      const read = () => coordinator.files.getFrom('test', 'policies', digest);
+      await link.js.publish(subject(0), new Uint8Array(PART_BYTES));
+      await expect(read()).rejects.toMatchObject({ forged: false, message: expect.stringContaining('found its first 1 part(s) alone') });
+      await link.js.publish(subject(0), new Uint8Array(PART_BYTES + 1));
+      await expect(read()).rejects.toMatchObject({
+        forged: true,
+        message: expect.stringContaining(`expected parts of ${PART_BYTES} bytes`),
       });
+      await link.js.publish(subject(0), new Uint8Array(3));
+      await expect(read()).rejects.toMatchObject({
+        forged: true,
+        message: expect.stringContaining('expected the content that its name says'),
+      });
+      const odd = headers(503, 'no responders'); // as if nobody had answered
+      await link.js.publish(subject(0), new Uint8Array(0), { headers: odd });
+      await expect(read()).rejects.toMatchObject({ forged: true });
+      await agent.files.put('policies', bytes);
+      expect(Buffer.compare(await read(), bytes)).toBe(0);
+    });
+
+    it('a row whose headers say that there is none is read all the same', async () => {
+      const { coordinator, link, place } = await pair(await server());
+      for (const [job, odd] of [
+        [a, headers(404, 'Message Not Found')],
+        [b, headers(503, 'no responders')],
+      ] as const) {
+        odd.append('Nats-Subject', resultSubject(place, job.id, 'innocent'));
+        await link.js.publish(resultSubject(place, job.id, 'test'), canonicalJson(resultOf(job)), { headers: odd });
+      }
+      const found = await take(coordinator, 2);
+      expect(found.map(({ result, from }) => [result.row.id, from])).toEqual([
+        [a.id, 'test'],
+        [b.id, 'test'],
+      ]);
+    });
+
+    it('a result of who is held does not count as being there', async () => {
+      const { coordinator, agent, place } = await pair(await server());
+      const liar = new NatsAgentBus(await link(await server(), { name: 'liar' }), place);
+      await coordinator.enqueue(a);
+      await (await liar.next(5_000))!.complete(resultOf(a, 'a lie'));
+      expect([await coordinator.enqueue(a), await coordinator.queued()]).toEqual([false, new Set([a.id])]);
+      coordinator.distrust(new Set(['liar']));
+      expect(await coordinator.queued()).toEqual(new Set());
+      expect(await coordinator.enqueue(a)).toBe(true);
+      await (await agent.next(5_000))!.complete(resultOf(a));
+      expect((await take(coordinator, 2)).map(({ from }) => from)).toEqual(['liar', 'test']);
+    });
+
+    it('what an earlier version left in the broker makes room for what is there now', async () => {
+      const server = await startServer();
+      const before = await link(server);
+      await before.jsm.streams.add({ name: 'OBJ_artifacts', subjects: ['$O.artifacts.>'], max_bytes: 1_000_000 });
+      await before.jsm.streams.add({ name: 'RESULTS', subjects: ['lab.result.>'], ...oldResults });
+      await before.js.publish(`lab.result.cpu-x.quick.${a.id}`, canonicalJson(resultOf(a)));
+      said.length = 0;
+      const { coordinator, agent } = await pair(server);
+      expect(said).toEqual(['the broker has results and files of an earlier version: they are removed, and computed again']);
+      expect((await before.jsm.streams.info(RESULTS)).state.messages).toBe(0);
+      await expect(before.jsm.streams.info('OBJ_artifacts')).rejects.toThrow(/stream not found/);
+      await coordinator.enqueue(a);
+      expect(await (await agent.next(5_000))!.complete(resultOf(a))).toBe('stored');
     });
 
     it('a job that comes again finds its policy, though somebody had written another in its place', async () => {
@@ -166,8 +215,9 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       const { coordinator, agent, link } = await pair(await server(), { origin });
       const job = trialJob(trialSpec(spec), trainedRow(spec));
       expect(await coordinator.enqueue(job)).toBe(true);
-      const objects = await link.objects.open('artifacts', false);
-      await objects.putBlob({ name: `policies-${digest}` }, new Uint8Array(10));
+      const part = fileSubject('coordinator', `policies-${digest}`, 0);
+      await link.jsm.streams.purge(FILES, { filter: part });
+      await link.js.publish(part, new Uint8Array(10));
       const lease = await agent.next(5_000);
       await expect(agent.files.get('policies', digest)).rejects.toThrow(/another/);
       await lease!.drop();
@@ -192,9 +242,9 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       await link.js.publish(`lab.task.${place.cap}.Odd.${b.id}`, canonicalJson(b));
       await coordinator.enqueue(b);
       expect((await agent.next(5_000))?.job).toEqual(b);
-      await link.js.publish(resultSubject(place, 'no-json'), '{"kind":"base"}');
-      await link.js.publish(resultSubject(place, a.id), canonicalJson(resultOf(b)));
-      await link.js.publish(resultSubject(place, b.id), canonicalJson(resultOf(b)));
+      await link.js.publish(resultSubject(place, 'no-json', 'test'), '{"kind":"base"}');
+      await link.js.publish(resultSubject(place, a.id, 'test'), canonicalJson(resultOf(b)));
+      await link.js.publish(resultSubject(place, b.id, 'test'), canonicalJson(resultOf(b)));
       expect((await take(coordinator, 1))[0]!.result).toEqual(resultOf(b));
       expect(said.filter((message) => /dropped what is no (job|result)/.test(message))).toHaveLength(5);
       expect(await coordinator.queued()).toEqual(new Set([b.id]));

@@ -1,7 +1,7 @@
 import { nkeys } from '@nats-io/transport-node';
 import type { Credentials } from '../../../contract/credentials.ts';
 import { RESULT_BYTES } from '../streams.ts';
-import { permissionsOf } from './roles.ts';
+import { type Rights, rightsOf } from './roles.ts';
 
 export interface ServerConfig {
   readonly host: string;
@@ -32,16 +32,67 @@ export const serverConfig = ({ host, port, store, certificate, key, users }: Ser
         max_memory_store: GB / 4,
       },
       tls: { cert_file: certificate, key_file: key, handshake_first: true, min_version: '1.3' },
-      accounts: { SPC: { jetstream: 'enabled', users: users.map(user) }, SYS: {} },
+      accounts: accountsOf(users),
       system_account: 'SYS',
     },
     null,
     2,
   )}\n`;
 
-function user(credentials: Credentials) {
-  const { publish, subscribe } = permissionsOf(credentials);
-  return { nkey: publicKey(credentials), permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } } };
+/** The account of coordinators, and of all that is stored. */
+const HUB = 'SPC';
+
+/**
+ * Coordinators and JetStream have one account, every other user has one of its own: what it asks for it imports, and the answer comes back
+ * into that account, wherever in it the user wants it to. In the hub's account no subject can be reached but those of its imports.
+ */
+function accountsOf(users: readonly Credentials[]) {
+  const guests = users.flatMap((credentials) => {
+    const rights = rightsOf(credentials);
+    return rights === 'all' ? [] : [{ name: credentials.name, nkey: publicKey(credentials), rights }];
+  });
+  const coordinators = users
+    .filter((credentials) => rightsOf(credentials) === 'all')
+    .map((credentials) => ({ nkey: publicKey(credentials) }));
+  return {
+    [HUB]: { jetstream: 'enabled', users: coordinators, exports: exportsTo(guests) },
+    ...Object.fromEntries(guests.map((guest) => [guest.name, accountOf(guest)])),
+    SYS: {},
+  };
+}
+
+interface Guest {
+  readonly name: string;
+  readonly nkey: string;
+  readonly rights: Exclude<Rights, 'all'>;
+}
+
+function accountOf({ nkey, rights: { services, hints, inbox } }: Guest) {
+  const publish = { allow: services.map(({ asked }) => asked) };
+  return {
+    users: [{ nkey, permissions: { publish, subscribe: { allow: [inbox, hints] } } }],
+    imports: [
+      ...services.map(({ subject, asked }) => ({ service: { account: HUB, subject }, to: asked })),
+      { stream: { account: HUB, subject: hints } },
+    ],
+  };
+}
+
+/** Each to those who import it, and to nobody else. */
+function exportsTo(guests: readonly Guest[]) {
+  const services = new Map<string, { service: string; response_type: string; accounts: string[] }>();
+  const streams = new Map<string, { stream: string; accounts: string[] }>();
+  for (const { name, rights } of guests) {
+    for (const { subject, answers } of rights.services) {
+      const its = services.get(subject) ?? { service: subject, response_type: answers === 'one' ? 'singleton' : 'stream', accounts: [] };
+      its.accounts.push(name);
+      services.set(subject, its);
+    }
+    const hints = streams.get(rights.hints) ?? { stream: rights.hints, accounts: [] };
+    hints.accounts.push(name);
+    streams.set(rights.hints, hints);
+  }
+  return [...services.values(), ...streams.values()];
 }
 
 export const publicKey = ({ seed }: Credentials): string => nkeys.fromSeed(new TextEncoder().encode(seed)).getPublicKey();

@@ -1,6 +1,13 @@
 import { type ConnectionOptions, errors, nkeyAuthenticator } from '@nats-io/transport-node';
 import type { Credentials } from '../../../contract/credentials.ts';
 
+/** Under which JetStream is asked. */
+export const API = '$JS.API';
+/** The same for all but coordinators: whoever has no JetStream in its own account is told so by the server under the first name. */
+export const API_OF_GUESTS = 'lab.api';
+export const apiOf = (credentials: Credentials | null): string =>
+  credentials === null || credentials.role === 'coordinator' ? API : API_OF_GUESTS;
+
 /** What of a connection's options says who we are, and whom we believe. The handshake goes first, so that nothing is ever said in clear. */
 export function identity(credentials: Credentials | null): Pick<ConnectionOptions, 'authenticator' | 'tls'> {
   if (credentials === null) return {};
