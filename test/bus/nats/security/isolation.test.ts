@@ -12,7 +12,12 @@ import { writePrivate } from '../../../../src/bus/nats/security/keys.ts';
 import { rightsOf, type Service } from '../../../../src/bus/nats/security/roles.ts';
 import type { SweepCard, WorkerCard } from '../../../../src/contract/cards.ts';
 import { canonicalJson } from '../../../../src/contract/ids.ts';
-import { baseJob, baseSpec } from '../../../worker/fake/specs.ts';
+import type { Job, JobResult } from '../../../../src/contract/job.ts';
+import type { Plan } from '../../../../src/coordinator/plan.ts';
+import { Presence } from '../../../../src/coordinator/presence.ts';
+import { type Planned, Schedule } from '../../../../src/coordinator/schedule.ts';
+import { Store } from '../../../../src/coordinator/store.ts';
+import { baseJob, baseSpec, plan } from '../../../worker/fake/specs.ts';
 import { jobs, resultOf, sleep, take } from '../../conformance.ts';
 import { noServer, startServer } from '../servers.ts';
 import { makeKeys } from './secured.ts';
@@ -331,5 +336,53 @@ describe.skipIf(noServer)('a key that is in the wrong hands', () => {
       ['worker-two', NEW.id],
       ['worker-three', DONE.id],
     ]);
+  });
+
+  it('of a liar is held, nobody that it names, and its jobs are done by others; a release takes its rows again', async () => {
+    const { hub, join: joined } = await site();
+    const cap = 'cpu-y';
+    const numerics = { base: '', trial: '', all: '', engine: '', files: {} };
+    const freeze = { extend: false, recompute: false, warn: () => {} };
+    const folder = join(mkdtempSync(join(tmpdir(), 'spc-')), 'x');
+    const store = await Store.open(folder, { sweepYaml: '', plan: { digest: '' } as Plan, numerics }, freeze);
+    const bus = kept(await NatsCoordinatorBus.open(hub, { cap, sweep: 'lied-to', leaseMs: 2_000 }));
+    const roll = new NatsRoll(hub, { mayMake: true });
+    const who = { ...sweep, name: 'lied-to', key: 'lied-to', cap };
+    const presence = kept(await Presence.open({ roll, who, cancelled: () => {} }));
+    const trials = plan(3, [['none', {}]]) as Planned[];
+    const rows: JobResult[] = [];
+    const schedule = new Schedule({
+      ...{ trials, store, bus, window: 8, numerics: 'n', auditMs: 100 },
+      hold: (identity, reason) => presence.hold(identity, reason),
+      onRow: (result) => rows.push(result),
+    });
+    presence.attend(schedule);
+    const running = schedule.run();
+    const [evil, good] = [await joined('worker-two'), await joined('worker-three')];
+    const lie = (job: Job): JobResult => {
+      const result = resultOf(job, 'a lie');
+      return { ...result, provenance: { ...result.provenance, worker: 'worker-three.1' } } as JobResult;
+    };
+    await evil.js.publish(`lab.result.worker-two.${cap}.lied-to.${forged.id}`, canonicalJson(lie(forged) as never));
+    while (!(await roll.held()).has('worker-two')) await sleep(20);
+    const [liar, honest] = [new NatsAgentBus(evil, { cap }), new NatsAgentBus(good, { cap })];
+    for (const _ of [1, 2]) {
+      const lease = await liar.next(5_000);
+      expect(await lease!.complete(lie(lease!.job))).toBe('stored');
+    }
+    const computing = (async () => {
+      while (!schedule.complete) {
+        const lease = await honest.next(1_000);
+        if (lease) await lease.complete(resultOf(lease.job, 'the truth'));
+      }
+    })();
+    await Promise.all([running, computing]);
+    const bases = rows.flatMap(({ kind, row }) => (kind === 'base' && !row.ok ? [row.failure.message] : []));
+    expect(bases).toEqual(['the truth', 'the truth', 'the truth']);
+    expect(await roll.held()).toEqual(new Set(['worker-two']));
+    expect(await roll.wish({ identity: 'worker-three' })).toBeNull();
+    await roll.want({ identity: 'worker-two' }, { state: 'run', reason: '', at: '' });
+    expect(await roll.held()).toEqual(new Set());
+    await store.close();
   });
 });
