@@ -17,6 +17,9 @@ import type { Plan } from '../../../../src/coordinator/plan.ts';
 import { Presence } from '../../../../src/coordinator/presence.ts';
 import { type Planned, Schedule } from '../../../../src/coordinator/schedule.ts';
 import { Store } from '../../../../src/coordinator/store.ts';
+import { Agent } from '../../../../src/worker/agent/agent.ts';
+import { Presence as WorkerPresence } from '../../../../src/worker/agent/presence.ts';
+import type { ExecutorPool } from '../../../../src/worker/executor/pool.ts';
 import { baseJob, baseSpec, plan } from '../../../worker/fake/specs.ts';
 import { jobs, resultOf, sleep, take } from '../../conformance.ts';
 import { noServer, startServer } from '../servers.ts';
@@ -73,6 +76,16 @@ async function site(change: (config: string) => string = (config) => config): Pr
   await roll.want({ worker: 'worker-three.1' }, { state: 'run', reason: '', at: '' });
   await roll.want({ sweep: SWEEP, cap: CAP }, { state: 'run', reason: '', at: '' });
   return { hub, join: joined };
+}
+
+/** A worker that shows its card, and does what is wanted of it. */
+function present(link: NatsLink, bus: NatsAgentBus, id: string): Agent {
+  const pool = { slots: 0 } as ExecutorPool;
+  const agent = new Agent({ bus, pool, numerics: 'n', name: id });
+  const { host, label, pid, node, startedAt } = card(id);
+  const who = { id, host, label, pid, node, startedAt, cap: CAP };
+  kept(new WorkerPresence({ roll: new NatsRoll(link, { mayMake: false }), agent, pool, who }));
+  return agent;
 }
 
 const card = (id: string): WorkerCard => ({
@@ -168,10 +181,10 @@ const PLANTED = [
 /** What is in the broker, apart from what is the attacker's to write and what time changes. */
 async function contents({ jsm }: NatsLink, attacker: Attacker): Promise<Record<string, unknown>> {
   const all: Record<string, unknown> = {};
-  const own = [`lab.result.${attacker}.`, `lab.file.${attacker}.`, `$KV.workers.${attacker}`];
+  const own = [`lab.result.${attacker}.`, `lab.file.${attacker}.`, `$KV.workers.${attacker}.`];
   for await (const { config, created } of jsm.streams.list()) {
     const { state } = await jsm.streams.info(config.name, { subjects_filter: '>' });
-    const subjects = Object.entries(state.subjects ?? {}).filter(([subject]) => !own.some((its) => subject.startsWith(its)));
+    const subjects = Object.entries(state.subjects ?? {}).filter(([subject]) => !own.some((its) => `${subject}.`.startsWith(its)));
     const consumers: unknown[] = [];
     for await (const consumer of jsm.consumers.list(config.name)) consumers.push([consumer.name, consumer.config]);
     all[config.name] = { config, created, subjects, consumers };
@@ -366,6 +379,9 @@ describe.skipIf(noServer)('a key that is in the wrong hands', () => {
     await evil.js.publish(`lab.result.worker-two.${cap}.lied-to.${forged.id}`, canonicalJson(lie(forged) as never));
     while (!(await roll.held()).has('worker-two')) await sleep(20);
     const [liar, honest] = [new NatsAgentBus(evil, { cap }), new NatsAgentBus(good, { cap })];
+    const workers = [present(evil, liar, 'worker-two.1'), present(good, honest, 'worker-three.1')] as const;
+    while (!workers[0].held) await sleep(20); // if it were honest, and its program
+    expect(workers[1].held).toBe(false);
     for (const _ of [1, 2]) {
       const lease = await liar.next(5_000);
       expect(await lease!.complete(lie(lease!.job))).toBe('stored');
@@ -382,6 +398,7 @@ describe.skipIf(noServer)('a key that is in the wrong hands', () => {
     expect(await roll.held()).toEqual(new Set(['worker-two']));
     expect(await roll.wish({ identity: 'worker-three' })).toBeNull();
     await roll.want({ identity: 'worker-two' }, { state: 'run', reason: '', at: '' });
+    while (workers[0].held) await sleep(20);
     expect(await roll.held()).toEqual(new Set());
     await store.close();
   });
