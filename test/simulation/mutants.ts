@@ -47,8 +47,8 @@ export const mutants: readonly Mutant[] = [
   one(
     'ack-before-disk',
     SCHEDULE,
-    'await this.#take(delivery.result);\n          await delivery.ack();',
-    'await delivery.ack();\n          await this.#take(delivery.result);',
+    'await this.#take(delivery);\n          await delivery.ack();',
+    'await delivery.ack();\n          await this.#take(delivery);',
   ),
   {
     name: 'purge-by-number',
@@ -60,14 +60,14 @@ export const mutants: readonly Mutant[] = [
   one(
     'no-policy',
     COORDINATOR,
-    'async #putPolicy(digest: string): Promise<void> {',
-    'async #putPolicy(digest: string): Promise<void> {\n    if (digest) return;',
+    'async #putPolicy(digest: string, again = false): Promise<void> {',
+    'async #putPolicy(digest: string, again = false): Promise<void> {\n    if (digest) return;',
   ),
   one('new-stream-not-noticed', COORDINATOR, 'if (created !== made) next = 1;', ''),
   one('watchdog-off', COORDINATOR, 'if (now - this.#stuck.since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
   one('consumer-not-missed', COORDINATOR, 'void this.#watch().catch(() => {})', 'void this.#unstick().catch(() => {})'),
   one('lost-files-are-fatal', SCHEDULE, 'if (!(error instanceof ContentError)) throw error;', 'throw error;'),
   one('row-before-files', 'src/worker/agent/agent.ts', 'await this.#store(finished);', 'void this.#store(finished).catch(() => {});'),
-  one('files-not-fetched', SCHEDULE, 'await this.#fetchFiles(result);', ''),
+  one('files-not-fetched', SCHEDULE, 'await this.#fetchFiles(delivery);', ''),
   one('no-second-try', 'src/bus/nats/link.ts', 'if (isOurs(error)) throw error;', 'throw error;'),
 ];

@@ -179,7 +179,8 @@ export class Simulation {
       const store = new SimulatedStore(sweep.disk, by);
       const bus = await NatsCoordinatorBus.open(link, { cap: CAP, sweep: sweep.name, leaseMs: LEASE_MS, origin: store.files });
       const window = 1 + world.int(8);
-      const schedule = new Schedule({ trials: sweep.trials, store, bus, window, numerics: 'n', warn, clock: by });
+      const hold = (who: string, reason: string): void => this.fail(`${by.name} holds ${who}, which is honest: ${reason}`);
+      const schedule = new Schedule({ trials: sweep.trials, store, bus, window, numerics: 'n', warn, hold, clock: by });
       Object.assign(sweep, { schedule, bus });
       await schedule.run();
       await link.close();
