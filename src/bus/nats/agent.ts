@@ -5,7 +5,7 @@ import { contradicts, type Job, type JobResult } from '../../contract/job.ts';
 import { parseJob } from '../../contract/messages.ts';
 import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
 import { NatsFiles } from './files.ts';
-import { CODE, codeOf, type NatsLink } from './link.ts';
+import { CODE, codeOf, forbidden, type NatsLink } from './link.ts';
 import { COORDINATOR, consumerOf, expectName, type Place, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
 
 /** The client refuses shorter ones. */
@@ -66,7 +66,9 @@ export class NatsAgentBus implements AgentBus {
       const message = await this.#untilEnd(pull);
       if (message === null && this.#over) pull.then((late) => late?.nak()).catch(() => {}); // a pull cannot be taken back
       return message;
-    } catch {
+    } catch (error) {
+      const refused = forbidden('jobs', error);
+      if (refused !== null) throw refused;
       this.#consumer = null;
       await this.#untilEnd(this.#link.clock.sleep(Math.min(AGAIN_MS, expires)));
       return null;

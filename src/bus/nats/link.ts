@@ -1,5 +1,5 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { type ConnectionOptions, connect, errors, type NatsConnection, type PermissionViolationError } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import type { Credentials } from '../../contract/credentials.ts';
 import { ConfigError, ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
@@ -131,13 +131,8 @@ export class NatsLink implements Client {
       } catch (error) {
         if (this.closed && this.#failure) throw this.#failure;
         if (isOurs(error)) throw error;
-        const forbidden = violation(error);
-        if (forbidden !== null) {
-          const { operation, subject } = forbidden;
-          throw new ConfigError(
-            `${what}: these credentials do not allow ${operation} on ${subject}; take those of another role, or start spc serve again if its version is another`,
-          );
-        }
+        const refused = forbidden(what, error);
+        if (refused !== null) throw refused;
         if (isFinal(error) || this.closed || this.clock.now() + pauseMs > deadline) {
           const why = error instanceof Error ? error.message : String(error);
           throw new TransportError(`${what}: the broker does not take it (${why}); the same command goes on from here`, { cause: error });
@@ -196,9 +191,13 @@ const silence = (error: unknown): string => {
 /** Not the network's fault. */
 const isOurs = (error: unknown): boolean => [TypeError, ContentError, TransportError, ConfigError].some((known) => error instanceof known);
 
-/** The client wraps it in the error of whatever was tried. */
-function violation(error: unknown): PermissionViolationError | null {
-  for (let e = error; e instanceof Error; e = e.cause) if (e instanceof errors.PermissionViolationError) return e;
+/** What the server said when it did not allow something; null for any other error. The client wraps it in the error of whatever was tried. */
+export function forbidden(what: string, error: unknown): ConfigError | null {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (!(e instanceof errors.PermissionViolationError)) continue;
+    const remedy = 'take those of another role, or start spc serve again if its version is another';
+    return new ConfigError(`${what}: these credentials do not allow ${e.operation} on ${e.subject}; ${remedy}`, { cause: error });
+  }
   return null;
 }
 

@@ -48,8 +48,8 @@ interface Site {
   join(name: string): Promise<NatsLink>;
 }
 
-/** `change` is made to the server's configuration. */
-async function site(change: (config: string) => string = (config) => config): Promise<Site> {
+/** `change` is made to the server's configuration; with `filled` there is something of everything in it. */
+async function site(change: (config: string) => string = (config) => config, filled = true): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'spc-keys-'));
   const { users, server: pem } = await makeKeys(folder, { workers: ['two', 'three'] });
   const [config, store] = [join(folder, 'server.conf'), join(folder, 'store')];
@@ -61,6 +61,7 @@ async function site(change: (config: string) => string = (config) => config): Pr
     return kept(await NatsLink.connect({ url, name, credentials, requestMs: 2_000, patienceMs: 5_000 }));
   };
   const hub = await joined('coordinator');
+  if (!filled) return { hub, join: joined };
   const coordinator = kept(await NatsCoordinatorBus.open(hub, { cap: CAP, sweep: SWEEP, leaseMs: 600_000 }));
   const roll = new NatsRoll(hub, { mayMake: true });
   const three = await joined('worker-three');
@@ -401,5 +402,18 @@ describe.skipIf(noServer)('a key that is in the wrong hands', () => {
     while (workers[0].held) await sleep(20);
     expect(await roll.held()).toEqual(new Set());
     await store.close();
+  });
+
+  it('of a worker, at a broker that an earlier version started, says so and waits for nothing', async () => {
+    const { join: joined } = await site(
+      (config) => config.replaceAll('"lab.api.CONSUMER.INFO.TASKS.*"', '"$JS.API.CONSUMER.INFO.TASKS.*"'),
+      false,
+    );
+    await expect(new NatsAgentBus(await joined('worker'), { cap: CAP }).next(60_000)).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringMatching(
+        /^jobs: these credentials do not allow publish on lab\.api\..*start spc serve again if its version is another$/,
+      ),
+    });
   });
 });
