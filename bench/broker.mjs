@@ -41,7 +41,7 @@ async function rate(link, cap, text, { withFiles }) {
   const code = { base: '', trial: '', all: '', engine: '', files: {} };
   const frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };
   const store = await Store.open(join(folder, 'x'), frozen, { extend: false, recompute: false, warn: () => {} });
-  if (!withFiles) store.files.has = async () => true;
+  if (!withFiles) Object.assign(store.files, { has: async () => true, get: async () => new Uint8Array() });
   const bus = await NatsCoordinatorBus.open(link, { cap, sweep: 'x', ...(withFiles && { origin: store.files }) });
   const at = [];
   await new Schedule({ trials, store, bus, window: 64, numerics: '', onRow: () => at.push(performance.now()) }).run();

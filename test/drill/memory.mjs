@@ -19,7 +19,7 @@ const planned = expand(sweep);
 const numerics = { base: '', trial: '', all: '', engine: '', files: {} };
 const freeze = { extend: false, recompute: false, warn: () => {} };
 const store = await Store.open(folder, { sweepYaml: text, plan: planOf(sweep, planned), numerics }, freeze);
-store.files.has = async () => true;
+Object.assign(store.files, { has: async () => true, get: async () => new Uint8Array() });
 
 const warn = (message) => void process.stderr.write(`${message}\n`);
 const link = await NatsLink.connect({ url, name: 'coordinator', warn });
