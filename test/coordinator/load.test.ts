@@ -73,13 +73,13 @@ describe('parseSweepText refuses', () => {
     ['a number out of range', `${good}  gamma: 1.5\n`, 'a.yaml:10:10 ppo.gamma: expected a number in [0, 1], got 1.5'],
     ['infinity', `${good}  learningRate: .inf\n`, 'a.yaml:10:17 ppo.learningRate: expected a number > 0, got .inf'],
     ['an empty section', `${good}correct:\n`, 'a.yaml:10:1 correct: expected a mapping, got null; remove the key or give it a value'],
-    ['a misspelt strategy', change('tsf]', 'tfs]'), `a.yaml:7:20 axes.strategy[1]: expected one of ${NAMES}, got "tfs"; did you mean tsf?`],
+    ['a misspelt strategy', change('tsf]', 'tfs]'), `a.yaml:7:20 axes.strategy[1]: expected one of 16 names, got "tfs"; did you mean tsf?`],
     [
       'a misspelt scenario',
       change('angle]', 'angel]'),
-      'a.yaml:6:14 axes.scenario[0]: expected one of cartpole/angle, lunarlander/descent, lunarlander-continuous/descent, mountaincar/pump-left, mountaincar-continuous/pump, CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, LunarLander-v3, LunarLanderContinuous-v3, got "cartpole/angel"; did you mean cartpole/angle?',
+      'a.yaml:6:14 axes.scenario[0]: expected a scenario, got "cartpole/angel"; did you mean cartpole/angle?',
     ],
-    ['no list', change('[none, tsf]', 'tsf'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of ${NAMES}, got "tsf"; write [tsf]`],
+    ['no list', change('[none, tsf]', 'tsf'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of 16 names, got "tsf"; write [tsf]`],
     ['an empty grid', change('[none, tsf]', '[]'), `a.yaml:7:13 axes.strategy: expected a list, not empty, of ${NAMES}, got []`],
     ['a value twice', change('tsf]', 'none]'), 'a.yaml:7:20 axes.strategy[1]: expected every value once, got "none" twice; remove one'],
     [
@@ -340,6 +340,9 @@ describe('overrides', () => {
     [['seeds=10'], 'seeds', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]],
     [['seeds=3,1'], 'seeds', [3, 1]],
     [['seeds={ from: 7, count: 2 }'], 'seeds', [7, 8]],
+    [['seeds=2..4'], 'seeds', [2, 3, 4]],
+    [['seeds=1..3,7,9..10'], 'seeds', [1, 2, 3, 7, 9, 10]],
+    [['seeds=7..7'], 'seeds', [7]],
     [['strategy=none,tsf:paper'], 'axes', { scenario: ['cartpole/angle'], strategy: ['none', 'tsf:paper'] }],
     [['axes.strategy=[none]'], 'axes', { scenario: ['cartpole/angle'], strategy: ['none'] }],
     [['scenario=CartPole-v1', 'strategy=none'], 'axes', { scenario: ['CartPole-v1'], strategy: ['none'] }],
@@ -494,7 +497,7 @@ when:
     [['seed=3'], 'override "seed=3" seed: expected a known key, got seed; did you mean seeds?'],
     [['stratgy=tsf'], 'override "stratgy=tsf" stratgy: expected a known key, got stratgy; did you mean axes.strategy?'],
     [['numEnvs=3'], 'override "numEnvs=3" numEnvs: expected a known key, got numEnvs; did you mean ppo.numEnvs?'],
-    [['strategy=none,tfs'], `override "strategy=none,tfs" axes.strategy[1]: expected one of ${NAMES}, got "tfs"; did you mean tsf?`],
+    [['strategy=none,tfs'], `override "strategy=none,tfs" axes.strategy[1]: expected one of 16 names, got "tfs"; did you mean tsf?`],
     [['ppo.gama=1'], 'override "ppo.gama=1" ppo.gama: expected a known key, got gama; did you mean gamma?'],
     [
       ['ppo.totalTimesteps=100_000'],
@@ -510,7 +513,7 @@ when:
     ],
     [
       ['seeds='],
-      'override "seeds=" seeds: expected an integer in [1, 1000000] or { from, count } or a list, not empty, of integers >= 0, got null; remove the key or give it a value',
+      'override "seeds=" seeds: expected a count in [1, 1000000], a range such as 1..5, { from, count } or a list of seeds and ranges, got null; remove the key or give it a value',
     ],
     [['seeds=[1'], 'override "seeds=[1": expected YAML, got a syntax error; Flow sequence must end with a ]'],
     [
