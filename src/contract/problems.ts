@@ -77,10 +77,10 @@ export function meanings(word: string, candidates: readonly string[]): readonly 
     if (synonyms.length > 0) return synonyms;
   }
   if (best === undefined) return [];
-  const same = close.filter(
-    ({ candidate, edits }) => edits === best.edits && parted(candidate) && last(candidate) === last(best.candidate),
-  );
-  return same.length > 0 ? same.map(({ candidate }) => candidate) : [best.candidate];
+  const equal = close.filter(({ edits }) => edits === best.edits);
+  const whole = equal.find(({ candidate }) => !parted(candidate));
+  if (whole !== undefined) return [whole.candidate];
+  return equal.flatMap(({ candidate }) => (last(candidate) === last(best.candidate) ? [candidate] : []));
 }
 
 /** The most probable one. */
@@ -293,7 +293,8 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
     // The branch that was meant is the one whose type fits; its own issues say more than the union's.
     const meant = issue.errors.filter((errors) => errors.every((e) => e.path.length > 0 || e.code !== 'invalid_type'));
     const [branch] = meant;
-    if (branch && meant.length === 1) {
+    const isWording = here?.title !== undefined && branch?.every((e) => e.code === 'invalid_format' && e.path.length === 0);
+    if (branch && meant.length === 1 && !isWording) {
       const index = (issue.errors as readonly unknown[]).indexOf(branch);
       const option = here?.anyOf?.[index];
       return branch.flatMap((e) =>
@@ -305,6 +306,9 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
   if (issue.code === 'too_big' && Array.isArray(value))
     return [{ path, at: 'value', expected: `at most ${issue.maximum} values`, got: `${value.length}` }];
   const remedy = remedyFor(value, here, path.at(-1));
+  // A number out of range, where other things may stand, too: the range is what matters.
+  const [number] = here?.title !== undefined && typeof value === 'number' ? optionsOf(here).filter(({ type }) => type === 'integer') : [];
+  if (number && /^too_/.test(issue.code)) return [{ path, at: 'value', expected: describe(number), got: printGot(value) }];
   const expected = issue.code === 'invalid_format' ? issue.message : describe(here, remedy !== undefined && value !== undefined);
   return [{ path, at: 'value', expected, got: printGot(value), remedy }];
 }

@@ -46,7 +46,7 @@ export const seedsSchema = z
     rangeText,
     z.strictObject({ from: seed.max(Number.MAX_SAFE_INTEGER - MAX_TRIALS), count: seedCount }),
     z
-      .array(z.union([seed, rangeText]))
+      .array(z.union([seed, rangeText]).meta({ title: `an integer >= 0 or ${ABOUT_RANGE}` }))
       .min(1)
       .refine((list) => list.reduce<number>((n, one) => n + count(one), 0) <= MAX_TRIALS, {
         message: `must hold at most ${MAX_TRIALS} seeds`,
@@ -57,4 +57,4 @@ export const seedsSchema = z
     if (typeof s === 'string') return spread(s);
     return Array.isArray(s) ? s.flatMap((one) => (typeof one === 'number' ? [one] : spread(one))) : range(s.from, s.count);
   })
-  .meta({ title: `a count in [1, ${MAX_TRIALS}], ${ABOUT_RANGE}, { from, count } or a list of seeds and ranges` });
+  .meta({ title: `a count such as 5, ${ABOUT_RANGE}, { from, count } or a list` });

@@ -82,6 +82,13 @@ const sweepSchema = z.strictObject({
 /** What is judged in one go: scenarios come first, each by the rules of its environment. */
 const fileSchema = sweepSchema.extend({ scenarios: z.unknown().optional() });
 
+const PARAMETER_NAMES = Object.keys(PARAMETERS);
+/** Keys of sections that are no parameters. */
+const NESTED = ['limits.wall', 'limits.memoryMb', 'report.baseline', 'report.groupBy'];
+
+/** The keys of a file, at the top and by their dots, and the axes that go by their own names: what an override may set. */
+export const SWEEP_KEYS: readonly string[] = [...Object.keys(sweepSchema.shape), 'scenario', 'strategy', ...PARAMETER_NAMES, ...NESTED];
+
 /** For editors that complete and check as one types. */
 export const sweepJsonSchema = (): object => ({
   title: 'A sweep of safe policy correction',
@@ -126,9 +133,6 @@ export interface Sweep {
 
 /** Where an arm's parameters go by their dotted names. */
 const DOTTED = ['axes', 'zip', 'exclude', 'include', 'when'];
-const PARAMETER_NAMES = Object.keys(PARAMETERS);
-/** Keys of sections that are no parameters. */
-const NESTED = ['limits.wall', 'limits.memoryMb', 'report.baseline', 'report.groupBy'];
 
 /** What is said to a command, not to a file. */
 const OPTIONS: Readonly<Record<string, string>> = {

@@ -160,7 +160,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   cost: 'gradientOverhead environmentOverhead timeOverhead',
   gradientsteps: 'gradientOverhead',
   environmentsteps: 'environmentOverhead',
-  time: 'timeOverhead',
+  time: 'timeOverhead wall',
   effectiveness: 'fe',
   forgeteffectiveness: 'fe',
   forgetting: 'fe finalFe',
@@ -304,7 +304,8 @@ export function synonymsOf(word: string, candidates: readonly string[]): string[
   const given = bare(lastOf(word));
   const section = word.slice(0, word.length - lastOf(word).length);
   const ours = Object.hasOwn(SYNONYMS, given) ? (SYNONYMS[given] ?? '').split(' ') : [];
-  return ours.flatMap((name) =>
-    candidates.filter((candidate) => (section === '' ? lastOf(candidate) === name : candidate === `${section}${name}`)),
-  );
+  return ours.flatMap((name) => {
+    if (section !== '') return candidates.filter((candidate) => candidate === `${section}${name}`);
+    return candidates.includes(name) ? [name] : candidates.filter((candidate) => lastOf(candidate) === name);
+  });
 }

@@ -103,12 +103,9 @@ describe('parseSweep', () => {
     [{ name: 'x\n' }, 'name: expected a file name of at most 64 letters, digits, - and _, got "x\\n"'],
     [{ name: 2026 }, 'name: expected text, got 2026; put it in quotes: "2026"'],
     [{ seeds: [1, 2, 1] }, 'seeds[2]: expected every value once, got 1 twice; remove one'],
-    [{ seeds: [1, -1] }, 'seeds[1]: expected an integer >= 0 or a range such as 1..5, got -1'],
+    [{ seeds: [1, -1] }, 'seeds[1]: expected an integer >= 0, got -1'],
     [{ seeds: { from: 3 } }, 'seeds.count: expected an integer in [1, 1000000], got nothing; add it'],
-    [
-      { seeds: MAX_TRIALS + 1 },
-      'seeds: expected a count in [1, 1000000], a range such as 1..5, { from, count } or a list of seeds and ranges, got 1000001',
-    ],
+    [{ seeds: MAX_TRIALS + 1 }, 'seeds: expected an integer in [1, 1000000], got 1000001'],
     [{ correctionSeeds: [0, 1] }, 'correctionSeeds: expected an integer in [1, 1000000], got [0, 1]'],
     [{ engine: 'wasn' }, 'engine: expected one of wasm, reference, tfjs, tfjs-cpu, got "wasn"; did you mean wasm?'],
     [
@@ -137,11 +134,14 @@ describe('parseSweep', () => {
     ],
     ...['1-5', '1–5', '1...5', '1:5', '1 to 5', 'range(1, 6)', '1 .. 5 ']
       .slice(0, 6)
-      .map((text): [object, string] => [{ seeds: text }, `seeds: expected a range such as 1..5, got ${JSON.stringify(text)}; write 1..5`]),
-    [{ seeds: '1, 2' }, 'seeds: expected a range such as 1..5, got "1, 2"; write [1, 2]'],
-    [{ seeds: 'many' }, 'seeds: expected a range such as 1..5, got "many"'],
+      .map((text): [object, string] => [
+        { seeds: text },
+        `seeds: expected a count such as 5, a range such as 1..5, { from, count } or a list, got ${JSON.stringify(text)}; write 1..5`,
+      ]),
+    [{ seeds: '1, 2' }, 'seeds: expected a count such as 5, a range such as 1..5, { from, count } or a list, got "1, 2"; write [1, 2]'],
+    [{ seeds: 'many' }, 'seeds: expected a count such as 5, a range such as 1..5, { from, count } or a list, got "many"'],
     [{ seeds: ['1..3', 2] }, 'seeds: expected every seed once, got 2 twice; let the ranges not overlap'],
-    [{ seeds: ['1..3', '7-9'] }, 'seeds[1]: expected a range such as 1..5, got "7-9"; write 7..9'],
+    [{ seeds: ['1..3', '7-9'] }, 'seeds[1]: expected an integer >= 0 or a range such as 1..5, got "7-9"; write 7..9'],
     [
       { seeds: ['1..1000000', '2000000..2999999'] },
       'seeds: expected seeds to hold at most 1000000 seeds, got seeds ["1..1000000", "2000000..2999999"]',
