@@ -4,6 +4,7 @@ import { isLoopback } from '../bus/nats/version.ts';
 import { type Credentials, parseCredentials, type Role } from '../contract/credentials.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { whatIsThere } from '../coordinator/there.ts';
+import { say } from './text.ts';
 
 /** What a command says of the broker that it works at. */
 export interface BrokerArguments {
@@ -53,7 +54,7 @@ export async function connectBroker({
 
 /** One piece of work at the broker, and the connection is closed. */
 export async function atBroker<T>(said: BrokerArguments, name: Role, work: (link: NatsLink) => Promise<T>): Promise<T> {
-  const link = await connectBroker({ ...said, name, warn: (message) => void process.stderr.write(`${message}\n`) });
+  const link = await connectBroker({ ...said, name, warn: say });
   try {
     return await work(link);
   } finally {

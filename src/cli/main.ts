@@ -6,7 +6,7 @@ import { meanings } from '../contract/problems.ts';
 import { whatIsThere } from '../coordinator/there.ts';
 import { judgeArguments } from './arguments.ts';
 import { type Command, describeOf, nameOf, shapeOf } from './shape.ts';
-import { fold, helpWidth } from './text.ts';
+import { helpWidth, say } from './text.ts';
 
 const USAGE = 2;
 const FAILED = 1;
@@ -107,15 +107,15 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error 
 /** Who must act decides what is said, and the exit code. */
 function report(error: unknown): number {
   if (error instanceof ConfigError) {
-    process.stderr.write(`${fold(error.message, process.stderr)}\n`);
+    say(error.message);
     return USAGE;
   }
   if (error instanceof TransportError) {
-    process.stderr.write(`${fold(error.message, process.stderr)}\n`);
+    say(error.message);
     return NETWORK;
   }
   if (error instanceof HostError || isSystemError(error)) {
-    process.stderr.write(`${fold(error instanceof HostError ? error.message : refused(error), process.stderr)}\n`);
+    say(error instanceof HostError ? error.message : refused(error));
     return FAILED;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

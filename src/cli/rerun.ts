@@ -21,6 +21,7 @@ import { PROCESSOR } from '../worker/processor.ts';
 import { elsewhere, readMachines } from './elsewhere.ts';
 import { type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
 import { resultsFolder } from './table.ts';
+import { say } from './text.ts';
 
 interface RerunArguments {
   readonly results: string;
@@ -70,7 +71,7 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const slots = threadCount(args.threads);
   const terms = parseWhere(args.where);
   const folder = resultsFolder(args.results);
-  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  const warn = say;
   const { scenarios, sameCode } = await frozenFacts(folder, warn);
   const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject }[] = [];
   const subjects: Subject[] = [];

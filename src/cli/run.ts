@@ -14,6 +14,7 @@ import { judgeFile } from '../worker/judge.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { Progress } from './progress.ts';
+import { say as tell } from './text.ts';
 
 interface RunArguments extends BrokerArguments {
   readonly file: string;
@@ -65,7 +66,7 @@ export async function compute(
   const engines = enginesOf(trials);
   const code = numericsOf(engines); // both throw where one of them is not installed, or not fit: before anything is written
   if (at === undefined) expectFit(engines, slots);
-  let say = (message: string): void => void process.stderr.write(`${message}\n`);
+  let say = tell;
   const warn = (message: string): void => say(message);
 
   const frozen: Frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };

@@ -4,6 +4,7 @@ import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import { didYouMean, either, printProblem } from '../contract/problems.ts';
 import { whatIsThere } from '../coordinator/there.ts';
+import { say } from './text.ts';
 
 /** Where `run` leaves its results. */
 export const RESULTS = 'results';
@@ -45,7 +46,7 @@ async function table(args: TableArguments): Promise<void> {
     if (!isComplete(report)) process.exitCode = EXIT.incomplete;
   } catch (error) {
     if (!(error instanceof NothingSelected)) throw error;
-    process.stderr.write(`table ${folder}: ${error.message}\n`);
+    say(`table ${folder}: ${error.message}`);
     process.exitCode = EXIT.empty;
   }
 }

@@ -27,7 +27,7 @@ interface Stream {
  * A message in lines that fit the terminal, what goes on indented by two more; a longer word has a line of its own. Elsewhere, a pipe or a
  * file, a message stays one line, for whoever looks for it with grep.
  */
-export function fold(message: string, { isTTY = false, columns = 0 }: Stream): string {
+function fold(message: string, { isTTY = false, columns = 0 }: Stream): string {
   if (!isTTY || columns < NARROWEST) return message;
   return message
     .split('\n')
@@ -50,3 +50,6 @@ export function fold(message: string, { isTTY = false, columns = 0 }: Stream): s
 /** Help fits 80 columns, or a narrower terminal. */
 export const helpWidth = ({ isTTY = false, columns = WIDTH }: Stream = process.stdout): number =>
   isTTY ? Math.max(NARROWEST, Math.min(WIDTH, columns)) : WIDTH;
+
+/** A message to whoever is there, not part of what was asked for. */
+export const say = (message: string): void => void process.stderr.write(`${fold(message, process.stderr)}\n`);

@@ -15,6 +15,7 @@ import { ExecutorPool } from '../worker/executor/pool.ts';
 import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { capability } from './crew.ts';
 import { EXIT, type Injected, onInterrupt, threadCount, threadsOption } from './run.ts';
+import { say } from './text.ts';
 
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
@@ -39,7 +40,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   if (label !== undefined && !/^[\w.-]{1,40}$/.test(label))
     throw new ConfigError(`--label: expected at most 40 letters, digits, dots, - or _, got ${label}`);
   if (untilIdle !== undefined && untilIdle < 0) throw new ConfigError(`--until-idle: expected a number of seconds >= 0, got ${untilIdle}`);
-  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  const warn = say;
   const names = engines(args.engine);
   const code = numericsOf(names);
   const cap = capability(code.all);
@@ -117,7 +118,11 @@ function engines(given: readonly string[]): EngineName[] {
 function limit(option: string, key: 'wall' | 'memoryMb', value: string | number | undefined): number | null {
   const judged = judge(limitsSchema, value === undefined ? {} : { [key]: value });
   if (judged.ok) return key === 'wall' ? judged.value.wallMs : judged.value.memoryMb;
-  throw new ConfigError(judged.problems.map((problem) => printProblem({ ...problem, path: [] }, option)).join('\n'));
+  throw new ConfigError(
+    judged.problems
+      .map((problem) => printProblem({ ...problem, path: [], expected: problem.expected.replace(' or null', '') }, option))
+      .join('\n'),
+  );
 }
 
 /** `spc worker`. */
