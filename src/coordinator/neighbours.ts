@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { either, nearest } from '../contract/problems.ts';
 
 const SWEEPS = 'sweeps';
@@ -14,6 +15,12 @@ function yamlIn(folder: string): string[] {
   }
 }
 
+/** A sweep of that name among those that come with spc: a package lies where nobody looks. */
+function shipped(name: string): string[] {
+  const path = fileURLToPath(new URL(`../../${SWEEPS}/${encodeURIComponent(name)}.yaml`, import.meta.url));
+  return existsSync(path) ? [path] : [];
+}
+
 /** Where there is no sweep file at `path`, which one was probably meant, as a remedy. */
 export function sweepNear(path: string): string | undefined {
   const stem = isYaml(path) ? path.slice(0, -extname(path).length) : path;
@@ -21,6 +28,8 @@ export function sweepNear(path: string): string | undefined {
   const sure = [`${stem}.yaml`, `${stem}.yml`, join(SWEEPS, `${name}.yaml`), join(path, 'sweep.yaml'), join(RESULTS, path, 'sweep.yaml')];
   const there = [...new Set(sure.filter((file) => path !== '' && file !== path && existsSync(file)))];
   if (there.length > 0) return `did you mean ${either(there)}?`;
+  const [own] = shipped(name);
+  if (own !== undefined) return `did you mean ${own}?`;
   const close = [...new Set([dirname(path), SWEEPS])].flatMap((folder) => {
     const meant = nearest(basename(path), yamlIn(folder)) ?? nearest(`${name}.yaml`, yamlIn(folder));
     return meant === undefined ? [] : [join(folder, meant)];

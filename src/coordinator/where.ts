@@ -168,7 +168,7 @@ export function parseWhere(text: string): readonly Term[] {
 
 /** For `--help` of every command that has it. */
 export const WHERE_HELP =
-  'Fields of --where: scenario, environment, strategy, engine, seed, correctionSeed, state (ok, failed or missing), id (any beginning), correct.x, ppo.x, evaluate.x.';
+  'Fields of --where: scenario, environment, strategy, engine, seed, correctionSeed, state (ok, failed or missing), id (any beginning), correct.x, ppo.x, evaluate.x. A range 1..3 has both ends, 4.. and ..3 are open.';
 
 /** Which terms no subject meets, and what there would be instead; `noun` is what was chosen from. */
 export function explainEmpty(terms: readonly Term[], subjects: readonly Subject[], noun = 'row'): string {
