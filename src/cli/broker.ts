@@ -3,6 +3,8 @@ import { NatsLink } from '../bus/nats/link.ts';
 import { isLoopback } from '../bus/nats/version.ts';
 import { type Credentials, parseCredentials, type Role } from '../contract/credentials.ts';
 import { ConfigError } from '../contract/errors.ts';
+import { whatIsThere } from '../coordinator/there.ts';
+import { say } from './text.ts';
 
 /** What a command says of the broker that it works at. */
 export interface BrokerArguments {
@@ -52,7 +54,7 @@ export async function connectBroker({
 
 /** One piece of work at the broker, and the connection is closed. */
 export async function atBroker<T>(said: BrokerArguments, name: Role, work: (link: NatsLink) => Promise<T>): Promise<T> {
-  const link = await connectBroker({ ...said, name, warn: (message) => void process.stderr.write(`${message}\n`) });
+  const link = await connectBroker({ ...said, name, warn: say });
   try {
     return await work(link);
   } finally {
@@ -62,12 +64,11 @@ export async function atBroker<T>(said: BrokerArguments, name: Role, work: (link
 
 /** A coordinator may do everything, and so its credentials serve for everything. */
 function readCredentials(file: string, role: Role, warn: (message: string) => void): Credentials {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`--creds: expected a readable file, got ${file} (${(error as NodeJS.ErrnoException).code})`);
-  }
+  const { kind, what, format } = whatIsThere(file);
+  if (kind === 'nothing') throw new ConfigError(`--creds: expected a credential file, got ${file}: ${what}`);
+  if (kind !== 'file' || format === 'archive' || format === 'model' || format === 'data' || format === 'binary')
+    throw new ConfigError(`--creds: expected a credential file, got ${file}, which is ${what}`);
+  const text = readFileSync(file, 'utf8');
   const credentials = parseCredentials(file, text);
   if (credentials.role !== role && credentials.role !== 'coordinator')
     throw new ConfigError(`--creds: expected those of a ${role}, got those of a ${credentials.role} in ${file}`);

@@ -4,7 +4,8 @@ import { tooFewFiles } from './files.ts';
 const few = tooFewFiles();
 if (few === null) {
   // Late: with too few files these could not even be read.
-  const [{ outliveTerminal }, { expectRefusals }] = [await import('./interrupt.ts'), await import('./output.ts')];
+  const { outliveTerminal } = await import('./interrupt.ts');
+  const { expectRefusals } = await import('./output.ts');
   outliveTerminal();
   expectRefusals();
   await (await import('./commands.ts')).runCommandLine();

@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs';
 import { list, RESULTS, resultsFolder } from './table.ts';
+import { say } from './text.ts';
 
 const EXIT = { incomplete: 1, empty: 5 } as const;
 
@@ -25,9 +26,7 @@ async function compare(args: CompareArguments): Promise<void> {
     const isJson = args.json || args.format === 'json';
     process.stdout.write(isJson ? `${JSON.stringify(comparison, null, 2)}\n` : printComparison(comparison));
     if (comparison.combinations.length === 0) {
-      process.stderr.write(
-        `compare ${folder}: no two arms differ in ${axis} alone; spc table --baseline also pairs arms of which one has more parameters\n`,
-      );
+      say(`compare ${folder}: no two arms differ in ${axis} alone; spc table --baseline also pairs arms of which one has more parameters`);
       process.exitCode = EXIT.empty;
       return;
     }
@@ -35,7 +34,7 @@ async function compare(args: CompareArguments): Promise<void> {
     if (ok < asked) process.exitCode = EXIT.incomplete;
   } catch (error) {
     if (!(error instanceof NothingSelected)) throw error;
-    process.stderr.write(`compare ${folder}: ${error.message}\n`);
+    say(`compare ${folder}: ${error.message}`);
     process.exitCode = EXIT.empty;
   }
 }

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import { canonicalJson, contentDigest } from '../contract/ids.ts';
-import { nearest, printGot } from '../contract/problems.ts';
+import { didYouMean, printGot } from '../contract/problems.ts';
 import { DiskFiles, writeWhole } from '../coordinator/disk.ts';
 import type { Floats } from '../math/engine.ts';
 import { type Entry, layout, size } from '../math/layout.ts';
@@ -127,8 +127,8 @@ async function exportPolicy({ policy: given, to, out, results }: ExportArguments
 function parseFormat(to: string): Format {
   const format = FORMATS.find((name) => name === to);
   if (format !== undefined) return format;
-  const meant = nearest(to, FORMATS);
-  throw new ConfigError(`--to: expected ${FORMATS.join(' or ')}, got ${printGot(to)}${meant ? `; did you mean ${meant}?` : ''}`);
+  const meant = didYouMean(to, FORMATS);
+  throw new ConfigError(`--to: expected ${FORMATS.join(' or ')}, got ${printGot(to)}${meant ? `; ${meant}` : ''}`);
 }
 
 /** A file of either format, or the digest of a stored policy. */

@@ -8,6 +8,7 @@ import type { Provenance } from '../contract/rows.ts';
 import { readLines } from '../coordinator/lines.ts';
 import { atBroker, type BrokerArguments, brokerOptions } from './broker.ts';
 import { duration } from './progress.ts';
+import { say } from './text.ts';
 
 interface LogsArguments extends BrokerArguments {
   readonly trial: string;
@@ -77,7 +78,7 @@ async function logs({ trial, results, json, ...broker }: LogsArguments): Promise
     process.stdout.write([...jobs, ...running].map((line) => `${line}\n`).join(''));
   }
   if (found.size + running.length > 0) return;
-  process.stderr.write(`${trial}: nothing is on record under ${results}, and nothing of that id is known to run\n`);
+  say(`${trial}: nothing is on record under ${results}, and nothing of that id is known to run`);
   process.exitCode = EMPTY;
 }
 

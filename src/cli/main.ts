@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
-import yargs, { type CommandModule } from 'yargs';
+import yargs from 'yargs';
 import { ConfigError, TransportError } from '../contract/errors.ts';
-import { HostError } from '../contract/host.ts';
-import { nearest } from '../contract/problems.ts';
+import { HostError, refused } from '../contract/host.ts';
+import { meanings } from '../contract/problems.ts';
+import { whatIsThere } from '../coordinator/there.ts';
+import { judgeArguments } from './arguments.ts';
+import { type Command, describeOf, nameOf, shapeOf } from './shape.ts';
+import { helpWidth, say } from './text.ts';
 
 const USAGE = 2;
 const FAILED = 1;
@@ -10,10 +14,6 @@ const NETWORK = 3;
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
-
-/** Any command: each has arguments of its own. */
-// biome-ignore lint/suspicious/noExplicitAny: yargs cannot say "of some type"
-type Command = CommandModule<object, any>;
 
 /** `examples`: what follows `spc`, and what it is for. */
 export const withExamples = (command: Command, examples: Readonly<Record<string, string>>): Command => ({
@@ -27,54 +27,95 @@ export const withExamples = (command: Command, examples: Readonly<Record<string,
 /** Finds and runs the command; errors become messages on stderr and an exit code. */
 export async function main(argv: readonly string[], commands: readonly Command[]): Promise<void> {
   try {
-    const parser = commands.reduce((y, command) => y.command(command), yargs([...argv]).scriptName('spc'));
-    await parser
-      .usage('$0 <command>: remove one behaviour of a trained policy, keep the rest, and prove it')
-      .demandCommand(1, `expected a command, one of ${commands.map(nameOf).join(', ')}`)
-      .strict()
-      .version(version())
-      .help()
-      .exitProcess(false)
-      .wrap(80)
-      .fail((message, error) => {
-        if (error && error.name !== 'YError') throw error;
-        const said = explain(message || error?.message || '', commands.map(nameOf), optionsOf(parser));
-        throw new ConfigError(`spc: ${said}; spc --help and spc <command> --help tell more`);
-      })
-      .parseAsync();
+    const asked = understand(argv, commands);
+    if (asked === 'version') process.stdout.write(`${version()}\n`);
+    else await parse(asked, commands);
   } catch (error) {
     process.exitCode = report(error);
   }
 }
 
-const nameOf = ({ command }: Command): string => String(command).split(' ')[0] ?? '';
+const [HELP, VERSION] = [
+  ['--help', '-h', '-?'],
+  ['--version', '-v'],
+];
 
-/** The options that are known where the parser stopped; its types do not speak of them. */
-const optionsOf = (y: unknown): readonly string[] => Object.keys((y as { getOptions(): { key: object } }).getOptions().key);
+/** `help` and `version` in all the ways in which they are asked for; else the arguments of a command, judged. */
+function understand(argv: readonly string[], commands: readonly Command[]): readonly string[] | 'version' {
+  const options = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const words = argv.filter((word) => !word.startsWith('-'));
+  const names = commands.map(nameOf);
+  const at = argv.findIndex((word) => names.includes(word));
+  const [first = ''] = words;
+  const asksHelp = options.some((word) => HELP.includes(word)) || (first === 'help' && !names.includes('help'));
+  if (options.some((word) => VERSION.includes(word)) || (first === 'version' && !names.includes('version'))) return 'version';
+  if (asksHelp) {
+    const about = words.find((word) => word !== 'help');
+    if (about !== undefined && at < 0) throw unknown(about, commands);
+    return at < 0 ? ['--help'] : [argv[at] ?? '', '--help'];
+  }
+  if (at < 0 || (first !== argv[at] && !argv.slice(0, at).some((word) => word.startsWith('-')))) throw unknown(words[0], commands, argv[0]);
+  const command = commands.find((one) => nameOf(one) === argv[at]) as Command;
+  const rest = argv.filter((_, i) => i !== at);
+  const shape = shapeOf(command);
+  if (rest[0] === 'help' && shape.places.length > 0) return [shape.name, '--help']; // a file of that name is ./help
+  return [shape.name, ...judgeArguments(rest, shape, commands.filter((one) => one !== command).map(shapeOf))];
+}
 
-/** What yargs says, and what was probably meant. */
-function explain(message: string, commands: readonly string[], options: readonly string[]): string {
-  const [, word] = message.match(/^Unknown (?:arguments?|commands?): ([^,]+)/) ?? [];
-  if (word === undefined) return message.replace(/\n/g, ' ');
-  const meant = nearest(word, commands) ?? nearest(word, options);
-  return `${message}${meant ? `; did you mean ${commands.includes(meant) ? meant : `--${meant}`}?` : ''}`;
+/** The library takes it from here: defaults, help, the command itself. What is wrong was said before. */
+async function parse(argv: readonly string[], commands: readonly Command[]): Promise<void> {
+  const isHelp = argv.includes('--help');
+  const wanted = isHelp ? commands : commands.filter((command) => nameOf(command) === argv[0]);
+  await wanted
+    .reduce((y, command) => y.command(command), yargs([...argv]).scriptName('spc'))
+    .usage('$0 <command>: remove one behaviour of a trained policy, keep the rest, and prove it')
+    .strict()
+    .version(version())
+    .help()
+    .alias('h', 'help')
+    .alias('v', 'version')
+    .epilogue(isHelp && argv.length === 1 ? '`spc help <command>` tells more of each.' : '')
+    .exitProcess(false)
+    .wrap(helpWidth())
+    .fail((message, error) => {
+      throw error ?? new Error(message);
+    })
+    .parseAsync();
+}
+
+/** What is no command: the one that was meant, and all there are. */
+function unknown(word: string | undefined, commands: readonly Command[], first = word): ConfigError {
+  const names = commands.map(nameOf);
+  const wide = Math.max(...names.map((name) => name.length));
+  const all = commands.map((command) => `\n  ${nameOf(command).padEnd(wide)}  ${describeOf(command)}`).join('');
+  if (word === undefined || first?.startsWith('-')) {
+    const got = first === undefined ? 'none' : `the option ${first}`;
+    return new ConfigError(`spc: expected a command, got ${got}; spc help <command> tells more of each of these${all}`);
+  }
+  const got = `spc: expected a command, got the unknown command ${word}`;
+  const there = whatIsThere(word);
+  if (there.format === 'sweep') return new ConfigError(`${got}, which is a sweep file; did you mean spc run ${word}?`);
+  if (there.what === 'a results folder') return new ConfigError(`${got}, which is a results folder; did you mean spc table ${word}?`);
+  const meant = meanings(word, names)[0];
+  if (meant !== undefined) return new ConfigError(`${got}; did you mean ${meant}?\n  commands: ${names.join(', ')}`);
+  return new ConfigError(`${got}; spc help <command> tells more of each of these${all}`);
 }
 
 /** What the system refused: no permission, no space, a folder where a file should be. */
-const isSystemError = (error: unknown): error is Error => error instanceof Error && 'syscall' in error && 'code' in error;
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && 'syscall' in error && 'code' in error;
 
 /** Who must act decides what is said, and the exit code. */
 function report(error: unknown): number {
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.message}\n`);
+    say(error.message);
     return USAGE;
   }
   if (error instanceof TransportError) {
-    process.stderr.write(`${error.message}\n`);
+    say(error.message);
     return NETWORK;
   }
   if (error instanceof HostError || isSystemError(error)) {
-    process.stderr.write(`${error.message}\n`);
+    say(error instanceof HostError ? error.message : refused(error));
     return FAILED;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

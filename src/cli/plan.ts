@@ -9,7 +9,7 @@ import { readRows } from '../coordinator/store.ts';
 import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinator/where.ts';
 import { duration } from './progress.ts';
 import { threadCount, threadsOption } from './run.ts';
-import { WIDTH, wrap } from './text.ts';
+import { say, WIDTH, wrap } from './text.ts';
 
 interface PlanArgs {
   file: string;
@@ -149,7 +149,7 @@ async function plan({ file, overrides, results, where, threads, list, json, chec
   const subject = (trial: PlannedTrial): Subject => ({ ...trial, state: stateOf(trial, there) });
   const trials = terms.length === 0 ? all : all.filter((trial) => terms.every((term) => term.matches(subject(trial))));
   if (trials.length === 0) {
-    process.stderr.write(`plan ${file}: ${explainEmpty(terms, all.map(subject), 'trial')}\n`);
+    say(`plan ${file}: ${explainEmpty(terms, all.map(subject), 'trial')}`);
     process.exitCode = EXIT.empty;
     return;
   }

@@ -4,7 +4,7 @@ import type { CommandModule } from 'yargs';
 import { environment } from '../contract/environments.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { canonicalJson, contentDigest, type Json, shortId } from '../contract/ids.ts';
-import { nearest } from '../contract/problems.ts';
+import { suggest } from '../contract/problems.ts';
 import type { TrialRow } from '../contract/rows.ts';
 import { SCENARIO_NAMES, SCENARIOS, type Scenario } from '../contract/scenarios.ts';
 import type { Sweep } from '../contract/sweep.ts';
@@ -73,8 +73,9 @@ function find({ scenario, sweep }: PriceArguments): Scenario {
   const there = Object.hasOwn(own, scenario) ? own[scenario] : undefined;
   if (there) return there;
   const known = [...Object.keys(SCENARIOS), ...Object.keys(own)];
-  const meant = nearest(scenario, known);
-  throw new ConfigError(`price: expected a scenario, got ${scenario}; ${meant ? `did you mean ${meant}?` : `known: ${known.join(', ')}`}`);
+  const isFile = /\.ya?ml$/i.test(scenario);
+  const remedy = isFile ? `write the scenario first, and --sweep ${scenario}` : suggest(scenario, known);
+  throw new ConfigError(`price: expected a scenario, got ${scenario || 'nothing'}; ${remedy}`);
 }
 
 function planar({ scenario, results, overrides, quiet }: PriceArguments, { environment: id, options, rules }: Scenario): PriceJson {

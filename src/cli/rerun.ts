@@ -22,6 +22,7 @@ import { elsewhere, readMachines } from './elsewhere.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { type Injected, threadCount, threadsOption } from './run.ts';
 import { resultsFolder } from './table.ts';
+import { say } from './text.ts';
 
 interface RerunArguments {
   readonly results: string;
@@ -71,7 +72,7 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const slots = threadCount(args.threads);
   const terms = parseWhere(args.where);
   const folder = resultsFolder(args.results);
-  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  const warn = say;
   const { scenarios, sameCode } = await frozenFacts(folder, warn);
   const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject }[] = [];
   const subjects: Subject[] = [];

@@ -15,7 +15,7 @@ import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { Progress } from './progress.ts';
-import { many } from './text.ts';
+import { many, say as tell } from './text.ts';
 
 interface RunArguments extends BrokerArguments {
   readonly file: string;
@@ -75,7 +75,7 @@ export async function compute(
   const engines = enginesOf(trials);
   const code = numericsOf(engines); // both throw where one of them is not installed, or not fit: before anything is written
   if (at === undefined) expectFit(engines, slots);
-  let say = (message: string): void => void process.stderr.write(`${message}\n`);
+  let say = tell;
   const warn = (message: string): void => say(message);
 
   const frozen: Frozen = { sweepYaml: text, plan: planOf(sweep, trials), numerics: code };

@@ -14,6 +14,7 @@ import { ConfigError } from '../contract/errors.ts';
 import { HostError, writeRefused } from '../contract/host.ts';
 import { Lock } from '../coordinator/lock.ts';
 import { onInterrupt } from './interrupt.ts';
+import { say } from './text.ts';
 
 interface ServeArguments {
   readonly listen: string | undefined;
@@ -26,7 +27,6 @@ interface ServeArguments {
 
 const PORT = 4222;
 const HERE = ['localhost', '127.0.0.1', '::1'];
-const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
 /** What is started, how it is asked whether it is well, and what those who join must say. */
 interface Plan {

@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
-import { nearest, printProblem } from '../contract/problems.ts';
+import { didYouMean, either, printProblem } from '../contract/problems.ts';
+import { whatIsThere } from '../coordinator/there.ts';
+import { say } from './text.ts';
 
 /** Where `run` leaves its results. */
 export const RESULTS = 'results';
@@ -44,7 +46,7 @@ async function table(args: TableArguments): Promise<void> {
     if (!isComplete(report)) process.exitCode = EXIT.incomplete;
   } catch (error) {
     if (!(error instanceof NothingSelected)) throw error;
-    process.stderr.write(`table ${folder}: ${error.message}\n`);
+    say(`table ${folder}: ${error.message}`);
     process.exitCode = EXIT.empty;
   }
 }
@@ -69,29 +71,49 @@ export const tableCommand: CommandModule<object, TableArguments> = {
       .epilogue('Exit codes: 0 complete, 1 some trials failed or are missing, 2 usage, 5 nothing selected.'),
   handler: table,
 };
+
 /** The folder that is meant. Throws ConfigError with what there is. */
 export function resultsFolder(given: string, root: string = RESULTS): string {
   const named = join(root, given);
   const folder = [given, named].find(hasSweep);
   if (folder !== undefined) return folder;
-  const complain = (expected: string, got: string, remedy?: string): ConfigError =>
-    new ConfigError(printProblem({ path: [], at: 'value', expected, got, remedy }, 'results'));
-  const there = [given, named].find((path) => given !== '' && existsSync(path));
-  if (there !== undefined) return fail(complain('a results folder, with its sweep.yaml', `${there} without one`, what(root)));
-  return fail(complain(`a results folder or the name of a sweep under ${root}/`, given || 'nothing', what(root, given)));
+  const complain = (expected: string, got: string, remedy: string): never => {
+    throw new ConfigError(printProblem({ path: [], at: 'value', expected, got, remedy }, 'results'));
+  };
+  const path = [given, named].find((one) => given !== '' && existsSync(one));
+  if (path === undefined) return complain(`a results folder or the name of a sweep under ${root}/`, given || 'nothing', what(root, given));
+  const { kind, what: there, format } = whatIsThere(path);
+  if (hasSweep(dirname(path))) return complain('a results folder', `a file in one, ${path}`, `did you mean ${dirname(path)}?`);
+  if (format !== 'sweep')
+    return complain(
+      'a results folder, with its sweep.yaml',
+      kind === 'folder' ? `${path} without one` : `${path}, which is ${there}`,
+      what(root, given),
+    );
+  const [, name = basename(path).replace(/\.\w+$/, '')] = readFileSync(path, 'utf8').match(/^name:[ ]*["']?([\w-]+)/m) ?? [];
+  const own = join(root, name);
+  const remedy = hasSweep(own) ? `did you mean ${own}?` : `its results go to ${own}: spc run ${path} makes them`;
+  return complain('a results folder', `the sweep file ${path}`, remedy);
 }
-
-const fail = (error: Error): never => {
-  throw error;
-};
 
 const hasSweep = (folder: string): boolean => folder !== '' && existsSync(join(folder, 'sweep.yaml'));
 
+/** The results folders under `root`, by their paths below it; those of the reference are a folder deeper. */
+function below(root: string, depth = 2): string[] {
+  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const names = isFolder ? readdirSync(root).sort() : [];
+  return names.flatMap((name) => {
+    const folder = join(root, name);
+    if (hasSweep(folder)) return [name];
+    return depth > 1 ? below(folder, depth - 1).map((inner) => join(name, inner)) : [];
+  });
+}
+
 /** What could have been meant instead. */
 function what(root: string, given = ''): string {
-  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  const names = isFolder ? readdirSync(root).filter((name) => hasSweep(join(root, name))) : [];
-  const meant = nearest(basename(given), names);
-  if (meant !== undefined) return `did you mean ${meant}?`;
-  return names.length > 0 ? `there are ${names.sort().join(', ')}` : 'there are none yet: spc run writes them';
+  const names = below(root);
+  const deeper = names.filter((name) => basename(name) === basename(given));
+  const meant = deeper.length > 0 ? `did you mean ${either(deeper)}?` : didYouMean(basename(given).replace(/\.ya?ml$/, ''), names);
+  if (meant !== undefined) return meant;
+  return names.length > 0 ? `there are ${names.join(', ')}` : 'there are none yet: spc run writes them';
 }

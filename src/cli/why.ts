@@ -12,7 +12,7 @@ import { WHERE_HELP } from '../coordinator/where.ts';
 import { choose, type Difference, explain, labelOf, readCandidates, type Why } from '../coordinator/why.ts';
 import { numericsOf } from '../worker/engines.ts';
 import { resultsFolder } from './table.ts';
-import { wrap } from './text.ts';
+import { say, wrap } from './text.ts';
 
 interface WhyArguments {
   readonly sweep: string;
@@ -68,7 +68,7 @@ async function why(args: WhyArguments): Promise<void> {
   const { candidates, bases } = await readCandidates(folder, trials);
   const chosen = choose(args.trial, candidates);
   if (typeof chosen === 'string') {
-    process.stderr.write(`${chosen}\n`);
+    say(chosen);
     process.exitCode = EMPTY;
     return;
   }

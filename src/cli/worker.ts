@@ -6,7 +6,7 @@ import { NatsLink } from '../bus/nats/link.ts';
 import { NatsRoll } from '../bus/nats/roll.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { limitsSchema } from '../contract/limits.ts';
-import { suggest } from '../contract/problems.ts';
+import { judge, printProblem, suggest } from '../contract/problems.ts';
 import { ENGINE_NAMES, type EngineName } from '../contract/spec.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
@@ -16,6 +16,7 @@ import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
 import { capability } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { type Injected, threadCount, threadsOption } from './run.ts';
+import { say } from './text.ts';
 
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
@@ -39,7 +40,8 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const graceMs = limit('--grace', 'wall', grace);
   if (label !== undefined && !/^[\w.-]{1,40}$/.test(label))
     throw new ConfigError(`--label: expected at most 40 letters, digits, dots, - or _, got ${label}`);
-  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  if (untilIdle !== undefined && untilIdle < 0) throw new ConfigError(`--until-idle: expected a number of seconds >= 0, got ${untilIdle}`);
+  const warn = say;
   const names = engines(args.engine);
   const code = numericsOf(names);
   const cap = capability(code.all);
@@ -118,9 +120,13 @@ function engines(given: readonly string[]): EngineName[] {
 
 /** An option that is judged as the `limits` of a sweep are. */
 function limit(option: string, key: 'wall' | 'memoryMb', value: string | number | undefined): number | null {
-  const { success, data, error } = limitsSchema.safeParse(value === undefined ? {} : { [key]: value });
-  if (success) return key === 'wall' ? data.wallMs : data.memoryMb;
-  throw new ConfigError(`${option}: ${error.issues[0]?.message}, got ${value}`);
+  const judged = judge(limitsSchema, value === undefined ? {} : { [key]: value });
+  if (judged.ok) return key === 'wall' ? judged.value.wallMs : judged.value.memoryMb;
+  throw new ConfigError(
+    judged.problems
+      .map((problem) => printProblem({ ...problem, path: [], expected: problem.expected.replace(' or null', '') }, option))
+      .join('\n'),
+  );
 }
 
 /** `spc worker`. */

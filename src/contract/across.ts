@@ -1,5 +1,5 @@
 import { SECTIONS, splitName } from './parameters.ts';
-import { nearest, type Path, type Problem, printGot, printValue, valueAt } from './problems.ts';
+import { didYouMean, type Path, type Problem, printGot, printValue, valueAt } from './problems.ts';
 import { seedsSchema } from './seeds.ts';
 import { STRATEGIES } from './strategies.ts';
 
@@ -126,9 +126,9 @@ function unknownScenarios(data: unknown, scenarios: readonly string[]): Problem[
   return places.flatMap((path): Problem[] => {
     const name = valueAt(data, path);
     if (typeof name !== 'string' || scenarios.includes(name)) return [];
-    const expected = scenarios.length < 3 ? scenarios.join(' or ') : `one of ${scenarios.join(', ')}`;
-    const meant = nearest(name, scenarios);
-    return [{ path, at: 'value', expected, got: printGot(name), remedy: meant && `did you mean ${meant}?` }];
+    const remedy = didYouMean(name, scenarios);
+    const all = scenarios.length < 3 ? scenarios.join(' or ') : `one of ${scenarios.join(', ')}`;
+    return [{ path, at: 'value', expected: remedy ? 'a scenario' : all, got: printGot(name), remedy }];
   });
 }
 
@@ -141,6 +141,17 @@ function tunedOnItsSeeds(data: unknown): Problem[] {
   if (both.length === 0) return [];
   const got = `${printRuns(both)} in both`;
   return [{ path: ['tunedOn'], at: 'value', expected: 'no seed that is among seeds', got, remedy: 'measure on other seeds' }];
+}
+
+/** Of a list that holds ranges, what stands in two of its entries; equal entries are found as in any other list. */
+function overlappingRanges(data: unknown, key: string): Problem[] {
+  const [list, parsed] = [valueAt(data, [key]), seedsSchema.safeParse(valueAt(data, [key]))];
+  if (!Array.isArray(list) || list.every((one) => typeof one === 'number') || !parsed.success) return [];
+  const seen = new Set<number>();
+  const both = new Set(parsed.data.filter((n) => seen.has(n) || !seen.add(n)));
+  if (both.size === 0 || new Set(list).size < list.length) return [];
+  const got = `${printRuns([...both].toSorted((a, b) => a - b))} twice`;
+  return [{ path: [key], at: 'value', expected: 'every seed once', got, remedy: 'let the ranges not overlap' }];
 }
 
 /** `1..3, 7`: at most five runs of consecutive integers, in ascending order. */
@@ -173,16 +184,8 @@ function groupsByStrangers(data: unknown): Problem[] {
   const axes = dimensionsOf(data);
   return listAt(data, ['report', 'groupBy']).flatMap((name, i): Problem[] => {
     if (typeof name !== 'string' || axes.includes(name)) return [];
-    const meant = nearest(name, axes);
-    return [
-      {
-        path: ['report', 'groupBy', i],
-        at: 'value',
-        expected: `an axis of this sweep (${axes.join(', ')})`,
-        got: printGot(name),
-        remedy: meant && `did you mean ${meant}?`,
-      },
-    ];
+    const expected = `an axis of this sweep (${axes.join(', ')})`;
+    return [{ path: ['report', 'groupBy', i], at: 'value', expected, got: printGot(name), remedy: didYouMean(name, axes) }];
   });
 }
 
@@ -191,6 +194,8 @@ export function acrossFields(data: unknown, scenarios: readonly string[]): Probl
   const lists: Path[] = [['seeds'], ['tunedOn'], ['report', 'groupBy'], ...keysAt(data, ['axes']).map((name) => ['axes', name])];
   return [
     ...lists.flatMap((path) => twice(valueAt(data, path), path)),
+    ...overlappingRanges(data, 'seeds'),
+    ...overlappingRanges(data, 'tunedOn'),
     ...twoHomes(data),
     ...unevenZips(data),
     ...emptyEntries(data),

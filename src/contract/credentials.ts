@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import './wording.ts';
 import { ConfigError } from './errors.ts';
 
 export const ROLES = ['coordinator', 'worker', 'viewer'] as const;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import './wording.ts';
 import { environment } from './environments.ts';
 import { EVALUATION_EPISODES, evaluateSchema } from './evaluate.ts';
 import { canonicalJson, type Json } from './ids.ts';

@@ -1,5 +1,8 @@
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
+import './wording.ts';
+import { ABOUT_RANGE, rangeMeant } from './seeds.ts';
+import { bare, synonymsOf } from './synonyms.ts';
 
 /** From the root of a document to a value: keys and indices. */
 export type Path = readonly (string | number)[];
@@ -42,35 +45,68 @@ const cut = (text: string, length = 60): string => (text.length <= length ? text
 /** `printValue`, cut to 60 characters: for messages. */
 export const printGot = (value: unknown): string => cut(printValue(value));
 
-const bare = (word: string): string => word.toLowerCase().replaceAll(/[_\s-]/g, '');
 const letters = (word: string): string => [...word].sort().join('');
 
-/**
- * The candidate that `word` probably meant: equal but for case and separators (`num_envs`), else the fewest edits,
- * at most a third of its length; swapped letters count as one edit.
- */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const given = bare(word);
-  const scored = candidates.map((candidate) => {
-    const wanted = bare(candidate);
-    const edits = given === wanted ? 0 : letters(given) === letters(wanted) ? 1 : distance(given.slice(0, 200), wanted);
-    return { candidate, edits, limit: given === wanted ? 0 : Math.max(1, Math.floor(Math.min(given.length, wanted.length) / 3)) };
-  });
-  const close = scored.filter(({ edits, limit }) => edits <= limit && given !== '').sort((a, b) => a.edits - b.edits);
-  return close[0]?.candidate;
+const FAR = Number.POSITIVE_INFINITY;
+
+/** How far two words are apart: 0 but for case and separators, else edits, swapped letters as one; null if they are different words. */
+function apart(word: string, candidate: string): number | null {
+  const [given, wanted] = [bare(word), bare(candidate)];
+  if (given === '' || wanted === '') return null;
+  if (given === wanted) return 0;
+  const edits = letters(given) === letters(wanted) ? 1 : distance(given.slice(0, 200), wanted);
+  return edits <= Math.max(1, Math.floor(Math.min(given.length, wanted.length) / 3)) ? edits : null;
 }
+
+/**
+ * The candidates that `word` may have meant, the most probable first: one that is equal but for case and separators (`num_envs`); else
+ * those that others call so (`lr`, `overhead`); else the one with the fewest edits, at most a third of its length. A word without a dot
+ * may be the last part of a name with one: `steps` is `correct.steps`.
+ */
+export function meanings(word: string, candidates: readonly string[]): readonly string[] {
+  const parted = (candidate: string): boolean => !word.includes('.') && /^\w+\.\w+$/.test(candidate);
+  const last = (candidate: string): string => (parted(candidate) ? candidate.slice(candidate.indexOf('.') + 1) : candidate);
+  const scored = candidates.flatMap((candidate) => {
+    const edits = Math.min(apart(word, candidate) ?? FAR, apart(word, last(candidate)) ?? FAR);
+    return edits === FAR ? [] : [{ candidate, edits }];
+  });
+  const close = scored.sort((a, b) => a.edits - b.edits);
+  const [best] = close;
+  if (best?.edits !== 0) {
+    const synonyms = synonymsOf(word, candidates);
+    if (synonyms.length > 0) return synonyms;
+  }
+  if (best === undefined) return [];
+  const equal = close.filter(({ edits }) => edits === best.edits);
+  const whole = equal.find(({ candidate }) => !parted(candidate));
+  if (whole !== undefined) return [whole.candidate];
+  return equal.flatMap(({ candidate }) => (last(candidate) === last(best.candidate) ? [candidate] : []));
+}
+
+/** The most probable one. */
+export const nearest = (word: string, candidates: readonly string[]): string | undefined => meanings(word, candidates)[0];
 
 const listNames = (names: readonly string[]): string =>
   names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length} in all)` : names.join(', ');
 
-/** `did you mean X?`, else the names there are. */
-export function suggest(word: string, candidates: readonly string[], known = 'known'): string {
-  const meant = nearest(word, candidates);
-  return meant === undefined ? `${known}: ${listNames(candidates)}` : `did you mean ${meant}?`;
+/** `a, b or c`. */
+export const either = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+
+/** `did you mean X?`; undefined where nothing is near. */
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
+  const meant = meanings(word, candidates);
+  return meant.length > 0 ? `did you mean ${either(meant)}?` : undefined;
 }
+
+/** `did you mean X?`, else the names there are. */
+export const suggest = (word: string, candidates: readonly string[], known = 'known'): string =>
+  didYouMean(word, candidates) ?? `${known}: ${listNames(candidates)}`;
 
 /** What we read of a JSON Schema. */
 interface Shape {
+  /** In our own words what it is, where the keywords below do not say it. */
+  readonly title?: string;
   readonly type?: string | readonly string[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -125,11 +161,16 @@ function range(shape: Shape): string {
   return high === undefined ? '' : close === ']' ? ` <= ${high}` : ` < ${high}`;
 }
 
-/** `a number in [0, 1]`, `an integer > 0 or null`, `one of none, tsf`. */
-function describe(shape: Shape | undefined): string {
+/** Who is told what was meant does not need all names there are. */
+const MANY = 6;
+
+/** `a number in [0, 1]`, `an integer > 0 or null`, `one of none, tsf`; `brief`: long lists of names are counted. */
+function describe(shape: Shape | undefined, brief = false): string {
   const options = optionsOf(shape);
-  if (options.length > 1) return options.map(describe).join(' or ');
+  if (shape?.title !== undefined) return shape.title;
+  if (options.length > 1) return options.map((option) => describe(option, brief)).join(' or ');
   if (shape?.const !== undefined) return printValue(shape.const);
+  if (shape?.enum && brief && shape.enum.length > MANY) return `one of ${shape.enum.length} names`;
   if (shape?.enum) return shape.enum.length < 3 ? shape.enum.join(' or ') : `one of ${shape.enum.join(', ')}`;
   switch (shape?.type) {
     case 'boolean':
@@ -143,7 +184,7 @@ function describe(shape: Shape | undefined): string {
     case 'number':
       return `a number${range(shape)}`;
     case 'array': {
-      const item = typeof shape.items === 'object' && Object.keys(shape.items).length > 0 ? describe(shape.items) : 'values';
+      const item = typeof shape.items === 'object' && Object.keys(shape.items).length > 0 ? describe(shape.items, brief) : 'values';
       return `a list${shape.minItems ? `, not empty,` : ''} of ${item
         .replace(/^(an integer|a number)/, (one) => `${one.replace(/^an? /, '')}s`)
         .replace(/^one of /, '')
@@ -159,15 +200,23 @@ function describe(shape: Shape | undefined): string {
 }
 
 const NUMBER = /^[-+]?(\d[\d_]*)?(\.[\d_]*)?\d[\d_]*(e[-+]?\d+)?$/i;
+const NUMBER_WITH_COMMA = /^[-+]?\d+,\d+(e[-+]?\d+)?$/i;
 const YES = /^(yes|on|y|true)$/i;
 const NO = /^(no|off|n|false)$/i;
 
 const namesOf = (shape: Shape | undefined): string[] =>
   optionsOf(shape).flatMap((option) => (option.enum ?? []).filter((name) => typeof name === 'string'));
 
+/** Whether a range of seeds may stand here. */
+const isRange = (shape: Shape | undefined): boolean => optionsOf(shape).some(({ title }) => title === ABOUT_RANGE);
+
 function remedyForText(value: string, shape: Shape | undefined, wants: (type: string) => boolean): string | undefined {
-  const meant = nearest(value, namesOf(shape));
-  if (meant !== undefined) return `did you mean ${meant}?`;
+  const meant = didYouMean(value, namesOf(shape));
+  if (meant !== undefined) return meant;
+  const range = isRange(shape) ? rangeMeant(value) : undefined;
+  if (range !== undefined) return `write ${range}`;
+  if ((wants('number') || wants('integer')) && NUMBER_WITH_COMMA.test(value))
+    return `a decimal point, not a comma: write ${value.replace(',', '.')}`;
   if ((wants('number') || wants('integer')) && NUMBER.test(value)) {
     const number = value.replaceAll('_', '');
     return number === value ? `write ${number} without quotes` : `YAML 1.2 reads ${value} as text; write ${number}`;
@@ -191,7 +240,7 @@ function remedyFor(value: unknown, shape: Shape | undefined, key: string | numbe
     if (isObject(items) && items['type'] === 'object') return 'write a list of mappings: [{ ... }]';
     return `write [${typeof value === 'string' ? (nearest(value, namesOf(items)) ?? value) : String(value)}]`;
   }
-  return typeof value !== 'string' && wants('string') ? `put it in quotes: "${printValue(value)}"` : undefined;
+  return typeof value !== 'string' && wants('string') && !isRange(shape) ? `put it in quotes: "${printValue(value)}"` : undefined;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -208,7 +257,7 @@ type Issue = z.core.$ZodIssue;
 
 /** A message of `refine` says `must ...` of the last key of its path; parameters it names are shown with their values. `params.remedy` says what to do. */
 function fromRule({ message, params }: z.core.$ZodIssueCustom, path: Path, data: unknown, shape: Shape): Problem {
-  const key = String(path.at(-1) ?? 'it');
+  const key = typeof path.at(-1) === 'string' ? String(path.at(-1)) : 'it';
   const siblings = shapeAt(shape, path.slice(0, -1))?.properties ?? {};
   const named = [key, ...(message.match(/\w+/g) ?? [])].filter((word, i, all) => Object.hasOwn(siblings, word) && all.indexOf(word) === i);
   const show = (word: string): string => {
@@ -218,8 +267,13 @@ function fromRule({ message, params }: z.core.$ZodIssueCustom, path: Path, data:
   const rule = message.replace(/\bmust not /, 'not to ').replace(/\bmust /, 'to ');
   const remedy: unknown = params?.['remedy'];
   const got = named.map(show).join(', ') || printGot(valueAt(data, path));
-  return { path, at: 'value', expected: `${key} ${rule}`, got, remedy: typeof remedy === 'string' ? remedy : undefined };
+  const value = valueAt(data, path);
+  const range = typeof value === 'string' && isRange(shapeAt(shape, path)) ? rangeMeant(value) : undefined;
+  const fix = typeof remedy === 'string' ? remedy : range && `write ${range}`;
+  return { path, at: 'value', expected: `${key} ${rule}`, got, remedy: fix };
 }
+
+export const UNKNOWN_KEY = 'a known key';
 
 function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
   const path = issue.path as Path;
@@ -230,7 +284,7 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
     return issue.keys.map((key) => ({
       path: [...path, key],
       at: 'key',
-      expected: 'a known key',
+      expected: UNKNOWN_KEY,
       got: cut(key),
       remedy: suggest(key, known, 'known here'),
     }));
@@ -239,7 +293,8 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
     // The branch that was meant is the one whose type fits; its own issues say more than the union's.
     const meant = issue.errors.filter((errors) => errors.every((e) => e.path.length > 0 || e.code !== 'invalid_type'));
     const [branch] = meant;
-    if (branch && meant.length === 1) {
+    const isWording = here?.title !== undefined && branch?.every((e) => e.code === 'invalid_format' && e.path.length === 0);
+    if (branch && meant.length === 1 && !isWording) {
       const index = (issue.errors as readonly unknown[]).indexOf(branch);
       const option = here?.anyOf?.[index];
       return branch.flatMap((e) =>
@@ -250,8 +305,12 @@ function fromIssue(issue: Issue, data: unknown, shape: Shape): Problem[] {
   if (issue.code === 'custom') return [fromRule(issue, path, data, shape)];
   if (issue.code === 'too_big' && Array.isArray(value))
     return [{ path, at: 'value', expected: `at most ${issue.maximum} values`, got: `${value.length}` }];
-  const expected = issue.code === 'invalid_format' ? issue.message : describe(here);
-  return [{ path, at: 'value', expected, got: printGot(value), remedy: remedyFor(value, here, path.at(-1)) }];
+  const remedy = remedyFor(value, here, path.at(-1));
+  // A number out of range, where other things may stand, too: the range is what matters.
+  const [number] = here?.title !== undefined && typeof value === 'number' ? optionsOf(here).filter(({ type }) => type === 'integer') : [];
+  if (number && /^too_/.test(issue.code)) return [{ path, at: 'value', expected: describe(number), got: printGot(value) }];
+  const expected = issue.code === 'invalid_format' ? issue.message : describe(here, remedy !== undefined && value !== undefined);
+  return [{ path, at: 'value', expected, got: printGot(value), remedy }];
 }
 
 /** A shape in which `at` leads to `inside` and nowhere else. */

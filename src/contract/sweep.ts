@@ -6,7 +6,7 @@ import type { Limits } from './job.ts';
 import { limitsSchema } from './limits.ts';
 import { correctSection, evaluateFields, mapFields, PARAMETERS, ppoFields, SECTIONS, type Section, splitName } from './parameters.ts';
 import type { PpoOptions } from './ppo.ts';
-import { type Judged, judge, nearest, type Problem, printGot, valueAt } from './problems.ts';
+import { didYouMean, either, type Judged, judge, meanings, nearest, type Problem, printGot, UNKNOWN_KEY, valueAt } from './problems.ts';
 import { judgeScenario, SCENARIO_NAMES, type Scenario, scenarioSchema } from './scenarios.ts';
 import { range, seedCount, seedsSchema } from './seeds.ts';
 import { ACCEPTANCE_RULES, type AcceptanceRule, ENGINE_NAMES, type EngineName } from './spec.ts';
@@ -49,7 +49,7 @@ const sweepSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(FILE_NAME, 'a file name of at most 64 letters, digits, - and _').describe('results are kept under it'),
   description: z.string().default(''),
-  seeds: seedsSchema.describe('training seeds: n stands for 1..n'),
+  seeds: seedsSchema.describe('training seeds: n stands for 1..n; 101..150 is a range, alone or in a list'),
   tunedOn: seedsSchema.optional().describe('seeds that chose the parameters below: none of them may be among seeds'),
   correctionSeeds: seedCount
     .default(1)
@@ -81,6 +81,13 @@ const sweepSchema = z.strictObject({
 
 /** What is judged in one go: scenarios come first, each by the rules of its environment. */
 const fileSchema = sweepSchema.extend({ scenarios: z.unknown().optional() });
+
+const PARAMETER_NAMES = Object.keys(PARAMETERS);
+/** Keys of sections that are no parameters. */
+const NESTED = ['limits.wall', 'limits.memoryMb', 'report.baseline', 'report.groupBy'];
+
+/** The keys of a file, at the top and by their dots, and the axes that go by their own names: what an override may set. */
+export const SWEEP_KEYS: readonly string[] = [...Object.keys(sweepSchema.shape), 'scenario', 'strategy', ...PARAMETER_NAMES, ...NESTED];
 
 /** For editors that complete and check as one types. */
 export const sweepJsonSchema = (): object => ({
@@ -124,35 +131,53 @@ export interface Sweep {
   readonly engine: EngineName;
 }
 
-/** Where a key that is unknown at its place would be known. */
-function homesOf(key: string): string[] {
-  const named = splitName(key);
-  if (named && Object.hasOwn(PARAMETERS, key)) return [`${named[0]}: { ${named[1]}: ... }`];
-  return [
-    ...(key === 'scenario' || key === 'strategy' || key === 'engine' ? [`axes.${key}`] : []),
-    ...SECTIONS.map((section) => `${section}.${key}`).filter((name) => Object.hasOwn(PARAMETERS, name)),
-    ...(Object.hasOwn(sweepSchema.shape, key) ? [`${key} at the top`] : []),
-  ];
-}
-
 /** Where an arm's parameters go by their dotted names. */
 const DOTTED = ['axes', 'zip', 'exclude', 'include', 'when'];
-const PARAMETER_NAMES = Object.keys(PARAMETERS);
+
+/** What is said to a command, not to a file. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  metric: 'spc table --metric',
+  metrics: 'spc table --metric',
+  format: 'spc table --format',
+  where: 'spc plan --where',
+  threads: 'spc run --threads',
+  workers: 'spc run --threads',
+  jobs: 'spc run --threads',
+  slots: 'spc worker --slots',
+  results: 'spc run --results',
+  output: 'spc run --results',
+  out: 'spc run --results',
+  extend: 'spc run --extend',
+  recompute: 'spc run --recompute',
+  quiet: 'spc run --quiet',
+  nats: 'spc run --nats',
+  weight: 'spc run --weight',
+};
 
 /** Tells keys at the wrong place from keys that nobody knows. */
-function explainUnknown(problem: Problem): Problem {
-  if (problem.at !== 'key' || problem.remedy?.startsWith('did you mean')) return problem;
-  const key = String(problem.path.at(-1));
-  if (DOTTED.includes(String(problem.path[0])) && problem.path.length > 1) {
+function explainUnknown(problem: Problem, data: unknown): Problem {
+  if (problem.at !== 'key' || problem.expected !== UNKNOWN_KEY) return problem;
+  const [root, key] = [String(problem.path[0]), String(problem.path.at(-1))];
+  if (DOTTED.includes(root) && problem.path.length > 1) {
     if (SECTIONS.some((section) => section === key)) return { ...problem, remedy: `write ${key}.<parameter>, one key per parameter` };
-    const keys = PARAMETER_NAMES.map((name) => splitName(name)?.[1] ?? name);
-    const meant = nearest(key.split('.').at(-1) ?? key, keys);
-    const names = PARAMETER_NAMES.filter((_, i) => keys[i] === meant);
-    if (names.length > 0) return { ...problem, remedy: `did you mean ${names.join(' or ')}?` };
+    const axes = ['scenario', 'strategy', 'engine'];
+    if (axes.includes(key)) return { ...problem, remedy: 'what an arm is named after goes to axes, zip or include' };
+    const meant = didYouMean(key, root === 'when' && problem.path[2] === 'set' ? PARAMETER_NAMES : [...axes, ...PARAMETER_NAMES]);
+    return meant ? { ...problem, remedy: meant } : problem;
   }
-  const everywhere = [...Object.keys(sweepSchema.shape), ...PARAMETER_NAMES.map((name) => splitName(name)?.[1] ?? name)];
-  const homes = homesOf(nearest(key, ['scenario', 'strategy', ...everywhere, ...PARAMETER_NAMES]) ?? key);
-  return homes.length > 0 ? { ...problem, remedy: `did you mean ${homes.join(' or ')}?` } : problem;
+  if (problem.remedy?.startsWith('did you mean')) return problem;
+  if (problem.path.length === 1 && Object.hasOwn(OPTIONS, key))
+    return { ...problem, remedy: `that is an option of a command, ${OPTIONS[key]}: take it out of the file` };
+  const tops = Object.keys(sweepSchema.shape);
+  const names = [...tops, ...NESTED, ...PARAMETER_NAMES];
+  const axes = valueAt(data, ['axes']);
+  const homes = meanings(key, ['scenario', 'strategy', ...names]).flatMap((name) => {
+    if (name === 'scenario' || name === 'strategy') return isMapping(axes) || axes === undefined ? [`axes.${name}`] : [name];
+    const [section, own] = splitName(name) ?? [];
+    if (section !== undefined) return root === name ? [`${section}: { ${own}: ... }`] : [name];
+    return tops.includes(name) && problem.path.length > 1 ? [`${name} at the top`] : [name];
+  });
+  return homes.length > 0 ? { ...problem, remedy: `did you mean ${either(homes)}?` } : problem;
 }
 
 /** A user's own scenarios, each by the rules of its environment. */
@@ -199,7 +224,11 @@ export function parseSweep(data: unknown, frozen = false): Judged<Sweep> {
   const judged = judge(fileSchema, data);
   const own = ownScenarios(data, frozen);
   const names = [...SCENARIO_NAMES, ...keysAt(data, ['scenarios'])];
-  const problems = [...(judged.ok ? [] : judged.problems.map(explainUnknown)), ...own.problems, ...acrossFields(data, names)];
+  const problems = [
+    ...(judged.ok ? [] : judged.problems.map((problem) => explainUnknown(problem, data))),
+    ...own.problems,
+    ...acrossFields(data, names),
+  ];
   if (!judged.ok || problems.length > 0) return { ok: false, problems };
   const { axes, zip, exclude, include, when, scenarios: _, tunedOn = [], report, correct, ...rest } = judged.value;
   const entries = <T extends object>(list: readonly T[], root: string): Assignment[] =>

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type Document,
   isAlias,
@@ -9,7 +9,6 @@ import {
   isScalar,
   isSeq,
   Lexer,
-  LineCounter,
   type Node,
   type Pair,
   Parser,
@@ -20,9 +19,14 @@ import {
 } from 'yaml';
 import { ConfigError } from '../contract/errors.ts';
 import { splitName } from '../contract/parameters.ts';
-import { nearest, type Path, type Problem, printGot, printProblem } from '../contract/problems.ts';
+import { type Path, type Problem, printGot, printProblem } from '../contract/problems.ts';
 import { parseSweep, type Sweep, salvage } from '../contract/sweep.ts';
 import { NO_MATCH, resolveArms } from './arms.ts';
+import { sweepNear, sweepOf } from './neighbours.ts';
+import { overrideMeant } from './overrides.ts';
+import { FORBIDDEN, nameOf, odd, repair, type Slip, slipsOf } from './slips.ts';
+import { whatIsThere } from './there.ts';
+import { syntaxOf } from './yamlwords.ts';
 
 export interface Loaded {
   readonly sweep: Sweep;
@@ -54,6 +58,8 @@ type Locate = (offset: number) => { readonly where: string; readonly order: numb
 interface Source {
   readonly document: Document.Parsed;
   readonly complaints: readonly Complaint[];
+  /** `broken`: it is no YAML, and the complaint is about the first place where that shows; `deep`: nobody looked. */
+  readonly syntax?: 'broken' | 'deep';
 }
 
 const keyOf = (pair: Pair): string | undefined => (isScalar(pair.key) && typeof pair.key.value === 'string' ? pair.key.value : undefined);
@@ -106,22 +112,31 @@ function tooDeep(text: string): boolean {
 }
 
 /** YAML text -> document, or what is wrong with it as YAML. */
-function compose(text: string, lineCounter: LineCounter, locate: Locate): Source {
+function compose(text: string, locate: Locate): Source {
   const complain = (offset: number, expected: string, got: string, remedy: string): Complaint => {
     const { where, order } = locate(offset);
     return { order, text: printProblem({ path: [], at: 'value', expected, got, remedy }, where) };
   };
   if (tooDeep(text)) {
     const complaints = [complain(0, `at most ${MAX_DEPTH} levels of nesting`, 'more', 'a sweep file is flat')];
-    return { document: parseDocument(''), complaints };
+    return { document: parseDocument(''), complaints, syntax: 'deep' };
   }
   // Duplicate keys are found by `oddities`: the parser's own search is quadratic.
-  const document = parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
-  const syntax = document.errors.map(({ code, message, pos }) => {
-    const remedy = code === 'MULTIPLE_DOCS' ? 'a file holds one document: remove what follows ---' : message;
-    return complain(pos[0], 'YAML', 'a syntax error', remedy);
-  });
-  if (syntax.length > 0) return { document, complaints: syntax };
+  const document = parseDocument(text, { uniqueKeys: false, prettyErrors: false });
+  // The first error: what follows is mostly its consequence.
+  const [error] = document.errors;
+  if (error) {
+    const { expected, got, remedy } = syntaxOf(error, text);
+    return { document, complaints: [complain(error.pos[0], expected, got, remedy)], syntax: 'broken' };
+  }
+  const forbidden = text.search(FORBIDDEN);
+  if (forbidden >= 0)
+    return {
+      document,
+      complaints: [
+        complain(forbidden, 'characters that can be seen', nameOf(String.fromCodePoint(text.codePointAt(forbidden) ?? 0)), 'remove it'),
+      ],
+    };
   const { version, explicit } = document.directives.yaml;
   const old = explicit && version !== '1.2' ? [complain(0, 'YAML 1.2', `YAML ${version}`, 'remove the %YAML line')] : [];
   return { document, complaints: [...old, ...oddities(document.contents, locate)] };
@@ -156,7 +171,9 @@ function pathOf(key: string, axes: readonly string[], list: boolean): readonly s
 
 const where = (override: string): string => `override ${JSON.stringify(override.length <= 60 ? override : `${override.slice(0, 59)}…`)}`;
 
-function parseOverride(text: string, order: number, axes: readonly string[]): Override | Complaint {
+/** `all`: what else was given, for a value that stands apart from its key. */
+function parseOverride(text: string, i: number, axes: readonly string[], all: readonly string[]): Override | Complaint {
+  const order = OVERRIDES + i;
   const complain = (expected: string, got: string, remedy?: string): Complaint => ({
     order,
     text: printProblem({ path: [], at: 'value', expected, got, remedy }, where(text)),
@@ -164,9 +181,14 @@ function parseOverride(text: string, order: number, axes: readonly string[]): Ov
   const [, key = '', value = ''] = text.match(/^([^=]*)=(.*)$/s) ?? [];
   const [, list] = value.match(/^([^[\]{}"']*,[^[\]{}"']*)$/s) ?? [];
   const path = pathOf(key.trim(), axes, list !== undefined);
+  const meant = overrideMeant(all, i);
+  if (meant !== null) {
+    const problem: Problem = { path: [], at: 'value', expected: 'key=value', got: printGot(meant.got), remedy: meant.remedy };
+    return { order, text: printProblem(problem, where(meant.got)) };
+  }
   if (path.includes('')) return complain('key=value', printGot(text), 'for example seeds=10 or strategy=none,tsf');
   if (value.length > MAX_BYTES) return complain(`at most ${MAX_BYTES / 1024} KiB`, `${Math.ceil(value.length / 1024)} KiB`);
-  const parse = (yaml: string): Source => compose(yaml, new LineCounter(), () => ({ where: where(text), order }));
+  const parse = (yaml: string): Source => compose(yaml, () => ({ where: where(text), order }));
   const plain = parse(value);
   const kind = listing(path);
   const whole =
@@ -233,6 +255,12 @@ function placer(document: Document, locate: Locate, marks: ReadonlyMap<unknown, 
   };
 }
 
+/** What is wrong with single fields of a document, and between them. */
+function judgeFields(data: unknown, frozen: boolean): ReturnType<typeof judgeDocument> {
+  const parsed = parseSweep(data, frozen);
+  return parsed.ok ? { sweep: parsed.value } : { problems: parsed.problems };
+}
+
 /** Everything that is wrong with a document: with its fields, and with the grid as far as they allow to see it. */
 function judgeDocument(data: unknown, frozen = false): { sweep: Sweep } | { problems: readonly Problem[] } {
   const parsed = parseSweep(data, frozen);
@@ -272,26 +300,31 @@ function judgeNarrowed(
   return judgeDocument(document.toJS());
 }
 
-/** The text of a sweep file, with overrides, as `loadSweep` reads it; `frozen` as `loadFrozen` does. Throws ConfigError with all problems, a line each. */
-export function parseSweepText(text: string, file: string, overrides: readonly string[] = [], frozen = false): Loaded {
-  const lineCounter = new LineCounter();
-  const locate: Locate = (offset) => {
-    const { line, col } = lineCounter.linePos(offset);
-    return { where: `${file}:${Math.max(1, line)}:${Math.max(1, col)}`, order: offset };
-  };
-  const { document, complaints } = compose(text, lineCounter, locate);
+/** A sweep, or what is wrong with it. */
+type Attempt = { readonly loaded: Loaded } | { readonly complaints: readonly Complaint[]; readonly syntax?: Source['syntax'] };
+
+interface Text {
+  readonly text: string;
+  readonly file: string;
+  readonly overrides: readonly string[];
+  readonly locate: Locate;
+  /** As `loadFrozen` reads it. */
+  readonly frozen: boolean;
+}
+
+/** `quick`: only as far as single fields show it. */
+function attempt({ text, file, overrides, locate, frozen }: Text, quick: boolean): Attempt {
+  const { document, complaints, syntax } = compose(text, locate);
   const axes = pairAt(document.contents, 'axes')?.value;
   const axisNames = isMap(axes) ? axes.items.flatMap((pair) => keyOf(pair as Pair) ?? []) : [];
-  const given = overrides.map((override, i) => parseOverride(override, OVERRIDES + i, axisNames));
+  const given = overrides.map((override, i) => parseOverride(override, i, axisNames, overrides));
   const early = [...complaints, ...given.filter((o): o is Complaint => !('path' in o))];
   if (complaints.length === 0 && document.contents === null) {
     const remedy = 'write version, name, seeds and axes, as sweeps/quick.yaml does';
-    early.push({
-      order: 0,
-      text: printProblem({ path: [], at: 'value', expected: 'a sweep', got: 'an empty file', remedy }, `${file}:1:1`),
-    });
+    const problem: Problem = { path: [], at: 'value', expected: 'a sweep', got: 'an empty file', remedy };
+    early.push({ order: 0, text: printProblem(problem, `${file}:1:1`) });
   }
-  if (early.length > 0) fail(early);
+  if (early.length > 0) return { complaints: early, syntax };
 
   const written: unknown = overrides.length > 0 ? document.toJS() : undefined;
   const marks = new Map<unknown, number>();
@@ -305,55 +338,127 @@ export function parseSweepText(text: string, file: string, overrides: readonly s
     seen.add(path);
     return problem ? [{ order: OVERRIDES + i, text: printProblem(problem, where(override.text)) }] : [];
   });
-  if (blocked.length > 0) fail(blocked);
+  if (blocked.length > 0) return { complaints: blocked };
 
   const overridden = new Set(given.map((o) => ('path' in o ? o.path[0] : undefined)));
-  const judged = overrides.length > 0 ? judgeNarrowed(document, written, overridden) : judgeDocument(document.toJS(), frozen);
+  const judge = (): ReturnType<typeof judgeDocument> => {
+    if (overrides.length > 0 && !quick) return judgeNarrowed(document, written, overridden);
+    return (quick ? judgeFields : judgeDocument)(document.toJS(), frozen);
+  };
+  const judged = judge();
   if ('sweep' in judged) {
-    return {
-      sweep: judged.sweep,
-      text: overrides.length === 0 ? text : document.toString({ lineWidth: 0, flowCollectionPadding: false }),
-      file,
-    };
+    const effective = overrides.length === 0 ? text : document.toString({ lineWidth: 0, flowCollectionPadding: false });
+    return { loaded: { sweep: judged.sweep, text: effective, file } };
   }
   const place = placer(document, locate, marks, overrides);
-  return fail(
-    judged.problems.map((problem) => {
-      const found = place(problem);
-      return { order: found.order, text: printProblem(problem, found.where) };
+  const found = judged.problems.map((problem) => {
+    const { where: at, order } = place(problem);
+    const [, key, whole, fraction] = overrides[order - OVERRIDES]?.match(/^([^=]*)=(\d+),(\d+)$/) ?? [];
+    const decimal = key === undefined ? undefined : `with a decimal point, write ${key}=${whole}.${fraction}`;
+    return { order, text: printProblem({ ...problem, remedy: problem.remedy ?? decimal }, at) };
+  });
+  return { complaints: found };
+}
+
+/** Longer texts are not tried in other versions. */
+const MAX_REPAIRED = 32 * 1024;
+/** Of one kind of slip; the rest is counted. */
+const MAX_SAID = 3;
+
+/** The key is judged by its letters alone; spaces in its place keep the columns. */
+const slipsOfOverride = (override: string): Slip[] => {
+  const key = override.match(/^[^=]*=/)?.[0] ?? '';
+  return [...odd(key), ...slipsOf(' '.repeat(key.length) + override.slice(key.length))];
+};
+
+/** How far a text is from a sweep: no YAML is the farthest, less so the later that shows. */
+function badness(text: Text): number {
+  const made = attempt(text, true);
+  if ('loaded' in made) return 0;
+  const { complaints, syntax } = made;
+  return syntax === undefined ? complaints.length : 2 * MAX_REPAIRED - (complaints[0]?.order ?? 0);
+}
+
+/** Line and column of an offset, as editors count them. */
+function locator(text: string, file: string, back: (offset: number) => number): Locate {
+  const starts = [0, ...[...text.matchAll(/\r\n?|\n/g)].map((match) => match.index + match[0].length)];
+  return (offset) => {
+    const at = back(offset);
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= at) low = middle;
+      else high = middle;
+    }
+    return { where: `${file}:${low + 1}:${at - (starts[low] ?? 0) + 1}`, order: at };
+  };
+}
+
+/** A line for each slip, before everything else; of many of a kind the first ones. */
+function printSlips(slips: readonly Slip[], locate: Locate): Complaint[] {
+  const kinds = new Map<string, Slip[]>();
+  for (const slip of slips) {
+    const same = `${slip.expected} ${slip.got}`;
+    const list = kinds.get(same);
+    if (list) list.push(slip);
+    else kinds.set(same, [slip]);
+  }
+  return [...kinds.values()].flatMap((all) =>
+    all.slice(0, MAX_SAID).map(({ at, expected, got, remedy }, i) => {
+      const { where: place, order } = locate(at);
+      const more = i === MAX_SAID - 1 && all.length > MAX_SAID ? ` (and at ${all.length - MAX_SAID} more places)` : '';
+      return { order: order - OVERRIDES, text: printProblem({ path: [], at: 'value', expected, got: `${got}${more}`, remedy }, place) };
     }),
   );
 }
 
-/** A name beside a file that is not there which was probably meant. */
-function neighbour(file: string): string | undefined {
-  try {
-    const names = readdirSync(dirname(file)).filter((name) => /\.ya?ml$/.test(name));
-    const meant = nearest(basename(file), names) ?? names.find((name) => name.replace(/\.ya?ml$/, '') === basename(file));
-    return meant && join(dirname(file), meant);
-  } catch {
-    return undefined;
-  }
+/**
+ * The text of a sweep file, with overrides, as `loadSweep` reads it; `frozen` as `loadFrozen` does. Throws ConfigError with all problems, a line each. A slip that explains
+ * them, a no-break space or a bracket that nobody closed, is found by trying, and said instead of what follows from it.
+ */
+export function parseSweepText(written: string, file: string, overrides: readonly string[] = [], frozen = false): Loaded {
+  const text = written.replace(/^\ufeff/, '');
+  const same = (offset: number): number => offset;
+  const whole: Text = { text, file, overrides, frozen, locate: locator(text, file, same) };
+  const made = attempt(whole, false);
+  if ('loaded' in made) return overrides.length === 0 ? { ...made.loaded, text: written } : made.loaded;
+  if (made.syntax === 'deep') return fail(made.complaints);
+  const better = overrides.map((override, i) =>
+    repair(override, slipsOfOverride(override), (other) => badness({ ...whole, overrides: overrides.with(i, other) })),
+  );
+  const given = { ...whole, overrides: better.map((one) => one.text) };
+  const repaired =
+    text.length > MAX_REPAIRED
+      ? { text, slips: [], back: same }
+      : repair(text, slipsOf(text), (other) => badness({ ...given, text: other }));
+  const slips = [
+    ...printSlips(repaired.slips, whole.locate),
+    ...better.flatMap((one, i) => printSlips(one.slips, () => ({ where: where(overrides[i] ?? ''), order: OVERRIDES + i }))),
+  ];
+  if (slips.length === 0) return fail(made.complaints);
+  const rest = attempt({ ...given, text: repaired.text, locate: locator(text, file, repaired.back) }, false);
+  return fail([...slips, ...('complaints' in rest ? rest.complaints : [])]);
 }
+
+/** Formats whose bytes are text of ours, or may be. */
+const READABLE: readonly unknown[] = ['sweep', 'text', 'json', 'empty'];
 
 function read(file: string): string {
   const refuse = (expected: string, got: string, remedy?: string, cause?: unknown): never => {
     throw new ConfigError(printProblem({ path: [], at: 'value', expected, got, remedy }, file || '(no name)'), { cause });
   };
+  const { kind, what, remedy, sizeBytes = 0, format } = whatIsThere(file);
+  if (kind === 'nothing') return refuse('a sweep file', what, sweepNear(file));
+  if (kind === 'folder') return refuse('a sweep file', what, sweepOf(file));
+  if (kind === 'pipe') return refuse('a sweep file', what, 'write the sweep to a file first');
+  if (kind !== 'file' || !READABLE.includes(format)) return refuse('a sweep file', what, remedy);
+  if (sizeBytes > MAX_BYTES)
+    return refuse(`a file of at most ${MAX_BYTES / 1024} KiB`, `${Math.ceil(sizeBytes / 1024)} KiB`, 'split the sweep');
+  const bytes = readFileSync(file);
   try {
-    const stat = statSync(file);
-    if (stat.isDirectory()) return refuse('a sweep file', 'a directory', 'name a file in it');
-    if (!stat.isFile()) return refuse('a sweep file', 'something that is not a regular file');
-    if (stat.size > MAX_BYTES)
-      return refuse(`a file of at most ${MAX_BYTES / 1024} KiB`, `${Math.ceil(stat.size / 1024)} KiB`, 'split the sweep');
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return refuse('UTF-8 text', 'other bytes', 'save the file as UTF-8', error);
-    if (code !== 'ENOENT') return refuse('a readable file', code ?? message, undefined, error);
-    const meant = neighbour(file);
-    return refuse('a sweep file', 'nothing there', meant && `did you mean ${meant}?`, error);
+    return refuse('UTF-8 text', what === 'text' ? 'other bytes' : what, 'save the file as UTF-8', error);
   }
 }
 

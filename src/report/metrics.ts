@@ -1,5 +1,5 @@
 import { ConfigError } from '../contract/errors.ts';
-import { nearest } from '../contract/problems.ts';
+import { didYouMean } from '../contract/problems.ts';
 import type { Cost, TrialResult } from '../contract/rows.ts';
 import { STRATEGIES, strategyPreset } from '../contract/strategies.ts';
 
@@ -371,8 +371,7 @@ export function chooseMetrics(keys: readonly string[] | undefined): readonly Met
   return [...new Set(keys)].map((key) => {
     const metric = METRICS.find((one) => one.key === key);
     if (metric) return metric;
-    const meant = nearest(key, known);
-    const remedy = `${meant === undefined ? '' : `did you mean ${meant}? `}there are ${known.join(', ')}`;
+    const remedy = didYouMean(key, known) ?? `there are ${known.join(', ')}`;
     throw new ConfigError(`--metric: expected the key of a metric, got ${key || 'nothing'}; ${remedy}`);
   });
 }

@@ -158,10 +158,7 @@ describe('spc export POLICY --to FORMAT', () => {
       ['0123456789', '--results', at('results'), '--to', 'json'],
       /^policy: expected the beginning of one of 2 digests in \S+, got 0123456789\n$/,
     ],
-    [
-      ['', '--results', at('results'), '--to', 'json'],
-      /^policy: expected a file or the beginning of a digest, got "", where there is nothing\n$/,
-    ],
+    [['', '--results', at('results'), '--to', 'json'], /^spc export: expected <policy> \(.*\), got an empty text\n$/],
     [['abcd', '--results', at('none'), '--to', 'json'], /^results: expected a results folder/],
     [[stored(digests[0]), '--to', 'safetensors'], /^--out: expected a file for safetensors, got none/],
     [

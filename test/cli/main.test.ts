@@ -48,14 +48,14 @@ describe('main(argv, commands)', () => {
   });
 
   it.each([
-    [['rum', 'x.yaml'], /rum, x\.yaml; did you mean run\?/],
-    [['run', 'x.yaml', '--threds', '2'], /Unknown argument: threds; did you mean --threads\?/],
-    [[], /expected a command, one of plan, run, table, rerun/],
-    [['run'], /Not enough non-option arguments/],
+    [['rum', 'x.yaml'], /got the unknown command rum; did you mean run\?/],
+    [['run', 'x.yaml', '--threds', '2'], /got --threds; did you mean --threads\?/],
+    [[], /expected a command, got none; .*\n {2}plan +check a sweep/],
+    [['run'], /spc run: expected <file> \(the sweep file\), got nothing/],
     [['run', 'x.yaml', '--threads', '0'], /--threads: expected a whole number from 1 on, got 0/],
-    [['run', 'x.yaml', '--threads'], /Not enough arguments following: threads/],
-    [['run', 'nowhere.yaml'], /nowhere\.yaml: expected a sweep file, got nothing there/],
-    [['rerun', 'x'], /Missing required argument: where/],
+    [['run', 'x.yaml', '--threads'], /--threads: expected a number .*, got none/],
+    [['run', 'nowhere.yaml'], /nowhere\.yaml: expected a sweep file, got nothing/],
+    [['rerun', 'x'], /spc rerun: expected --where \(which trials: .*\), got none/],
   ])('%j is a usage error with a remedy; exit code 2', async (argv, message) => {
     expect(await call(argv)).toBe(2);
     expect(stdout).toBe('');
@@ -77,10 +77,16 @@ describe('main(argv, commands)', () => {
     [new ConfigError('the file is wrong'), 2, 'the file is wrong\n'],
     [new HostError('the disk is full'), 1, 'the disk is full\n'],
     [
-      Object.assign(new Error('EACCES: permission denied, mkdir'), { code: 'EACCES', syscall: 'mkdir' }),
+      Object.assign(new Error('EACCES: permission denied, mkdir'), { code: 'EACCES', syscall: 'mkdir', path: '/a' }),
       1,
-      'EACCES: permission denied, mkdir\n',
+      '/a: expected permission, got none; look at who may read and write it (EACCES)\n',
     ],
+    [
+      Object.assign(new Error('EISDIR: illegal operation on a directory, read'), { code: 'EISDIR', syscall: 'read' }),
+      1,
+      'read: expected a file, got a folder (EISDIR)\n',
+    ],
+    [Object.assign(new Error('EXYZ: something else'), { code: 'EXYZ', syscall: 'read' }), 1, 'EXYZ: something else\n'],
   ])('says %s to who must act, without a stack; exit code %i', async (error, code, text) => {
     expect(await call(['throw'], throwing(error))).toBe(code);
     expect(stderr).toBe(text);
@@ -89,6 +95,39 @@ describe('main(argv, commands)', () => {
   it('calls anything else a bug, with its stack; exit code 1', async () => {
     expect(await call(['throw'], throwing(new TypeError('x is not a function')))).toBe(1);
     expect(stderr).toMatch(/^this is a bug in spc.*TypeError: x is not a function\n {4}at /s);
+  });
+});
+
+describe('messages on a terminal', () => {
+  const terminal = (columns: number | undefined): void => {
+    Object.defineProperty(process.stderr, 'isTTY', { value: columns !== undefined, configurable: true });
+    Object.defineProperty(process.stderr, 'columns', { value: columns, configurable: true });
+  };
+  const before = [process.stderr.isTTY, process.stderr.columns] as const;
+  afterEach(() => {
+    Object.defineProperty(process.stderr, 'isTTY', { value: before[0], configurable: true });
+    Object.defineProperty(process.stderr, 'columns', { value: before[1], configurable: true });
+  });
+
+  it.each([24, 40, 61, 80, 200])('fit %i columns, and say the same', async (columns) => {
+    terminal(undefined);
+    for (const argv of [[], ['plot'], ['run'], ['compare', 'x'], ['run', 'sweeps/quick.yaml', 'strategy=banana'], ['table', 'nowhere']]) {
+      stderr = '';
+      await call(argv);
+      const flat = stderr;
+      terminal(columns);
+      stderr = '';
+      await call(argv);
+      terminal(undefined);
+      for (const line of stderr.split('\n')) if (line.trim().includes(' ')) expect(line.length).toBeLessThanOrEqual(columns);
+      expect(stderr.replaceAll(/\s+/g, ' ')).toBe(flat.replaceAll(/\s+/g, ' '));
+    }
+  });
+
+  it.each([0, 1, 5, 23])('are left alone where a terminal says it has %i columns', async (columns) => {
+    terminal(columns);
+    await call(['run', 'sweeps/quick.yaml', 'strategy=banana']);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 });
 

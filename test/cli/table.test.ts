@@ -41,6 +41,32 @@ describe('resultsFolder(…)', () => {
     expect(call).toThrow(`results: expected a results folder or the name of a sweep under ${root}/, ${message}`);
   });
 
+  it('tells which folder a sweep file, a file of a results folder, or a name without its folder means', () => {
+    const file = join(root, 'q.yaml');
+    writeFileSync(file, 'version: 1\nname: quick\nseeds: 1\naxes: {}\n');
+    const said = (given: string): string => {
+      try {
+        return resultsFolder(given, root);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(said(file)).toBe(`results: expected a results folder, got the sweep file ${file}; did you mean ${join(root, 'quick')}?`);
+    expect(said(join(root, 'quick', 'sweep.yaml'))).toBe(
+      `results: expected a results folder, got a file in one, ${join(root, 'quick', 'sweep.yaml')}; did you mean ${join(root, 'quick')}?`,
+    );
+    writeFileSync(file, 'version: 1\nname: other\nseeds: 1\naxes: {}\n');
+    expect(said(file)).toMatch(/got the sweep file .*q\.yaml; its results go to .*other: spc run .*q\.yaml makes them$/);
+    writeFileSync(file, 'PK\x03\x04');
+    expect(said(file)).toMatch(/got .*q\.yaml, which is a zip archive; there are /);
+    rmSync(file);
+    mkdirSync(join(root, 'old', 'moon'), { recursive: true });
+    writeFileSync(join(root, 'old', 'moon', 'sweep.yaml'), '');
+    expect(said('moon')).toMatch(/got moon; did you mean old\/moon\?$/);
+    expect(said('quick.yaml')).toMatch(/; did you mean quick\?$/);
+    rmSync(join(root, 'old'), { recursive: true });
+  });
+
   it('tells a folder without a sweep from one that is not there', () => {
     const path = join(root, 'empty');
     expect(() => resultsFolder('empty', root)).toThrow(

@@ -95,7 +95,7 @@ describe('spc why SWEEP TRIAL', () => {
       'quick: expected overrides of a sweep file, got "seeds=9"; name the sweep file instead of its results\n',
     ],
     [['qick', 'seed=1'], /did you mean quick\?/],
-    [['nowhere.yaml', 'seed=1'], /nowhere\.yaml: expected a sweep file, got nothing there/],
+    [['nowhere.yaml', 'seed=1'], /nowhere\.yaml: expected a sweep file, got nothing/],
     [['quick', 'sed=1'], /expected a field of a trial, got sed; did you mean seed\?/],
   ])('%j is refused with a remedy; exit code 2', async (args, message) => {
     const left = await why(...args);

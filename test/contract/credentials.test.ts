@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Credentials, parseCredentials, writeCredentials } from '../../src/contract/credentials.ts';
+import { ConfigError } from '../../src/contract/errors.ts';
 
 const good: Credentials = {
   role: 'worker',
@@ -32,5 +33,11 @@ describe('parseCredentials(where, text)', () => {
 
   it('refuses what is no JSON', () => {
     expect(() => parseCredentials('a.creds', 'SUAsecret')).toThrow(/^a.creds: expected a credential file, got something that is no JSON/);
+  });
+
+  it('refuses a value that cannot be made into text', () => {
+    const odd = '{ "constructor": { "name": { "toString": 1, "valueOf": 1 } } }';
+    for (const key of ['version', 'role', 'name', 'url', 'seed', 'ca'])
+      expect(() => parseCredentials('a.creds', `{ "${key}": ${odd} }`)).toThrow(ConfigError);
   });
 });

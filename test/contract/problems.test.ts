@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { judge, nearest, printGot, printPath, printProblem, printValue, valueAt } from '../../src/contract/problems.ts';
+import {
+  didYouMean,
+  judge,
+  meanings,
+  nearest,
+  printGot,
+  printPath,
+  printProblem,
+  printValue,
+  valueAt,
+} from '../../src/contract/problems.ts';
 
 describe('nearest', () => {
   it.each([
@@ -15,6 +25,37 @@ describe('nearest', () => {
     ['x', undefined],
   ])('nearest(%j) is %j', (word, meant) => {
     expect(nearest(word, ['tsf', 'none', 'numEnvs', 'cartpole/angle', 'learningRate'])).toBe(meant);
+  });
+
+  // What others call our things: Stable-Baselines3, CleanRL, everyday words.
+  it.each([
+    ['lr', ['ppo.learningRate', 'correct.learningRate']],
+    ['ppo.lr', ['ppo.learningRate']],
+    ['learning_rate', ['ppo.learningRate', 'correct.learningRate']],
+    ['gama', ['ppo.gamma']],
+    ['n_steps', ['ppo.numSteps']],
+    ['clip_range', ['ppo.clipCoef']],
+    ['clip-range', ['ppo.clipCoef']],
+    ['ENV', ['scenario']],
+    ['strategies', ['strategy']],
+    ['overhead', ['gradientOverhead', 'timeOverhead']],
+    ['latex', ['tex']],
+    ['hasOwnProperty', []],
+    ['__proto__', []],
+    ['ppo.env', []],
+    ['.', []],
+  ])('meanings(%j) are %j', (word, meant) => {
+    const names =
+      'ppo.learningRate ppo.gamma ppo.numSteps ppo.clipCoef correct.learningRate scenario strategy gradientOverhead timeOverhead tex';
+    expect(meanings(word, names.split(' '))).toEqual(meant);
+  });
+
+  it('didYouMean(…) lists what it may be', () => {
+    expect(didYouMean('lr', ['a.learningRate', 'b.learningRate', 'learningRate'])).toBe('did you mean learningRate?');
+    expect(didYouMean('overhead', ['timeOverhead', 'gradientOverhead', 'environmentOverhead'])).toBe(
+      'did you mean gradientOverhead, environmentOverhead or timeOverhead?',
+    );
+    expect(didYouMean('banana', ['a'])).toBeUndefined();
   });
 
   it('nearest(exact) prefers the exact one to a neighbour', () => {

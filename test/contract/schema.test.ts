@@ -36,6 +36,7 @@ describe('sweepJsonSchema()', () => {
     { include: [{ scenario: 'cartpole/angle', strategy: 'retrain' }] },
     { when: [{ if: { strategy: 'tsf' }, set: { 'correct.steps': 3 } }] },
     { tunedOn: { from: 7, count: 2 }, limits: { wall: '30m', memoryMb: 700 }, acceptance: 'report' },
+    { seeds: '1..5', tunedOn: ['7..9', 11] },
     { limits: { wall: 90 }, seeds: [3, 1], engine: 'reference', correctionSeeds: 2 },
     { scenarios: { 'a/b': { environment: 'CartPole-v1', rules: [{ where: { x: [0, Infinity] }, forbid: ['left'] }] } } },
   ])('accepts what the parser accepts: %j', (change) => {
@@ -56,6 +57,8 @@ describe('sweepJsonSchema()', () => {
     { scenarios: { a: { environment: 'CartPole-v1', rules: [{ where: { x: [0, '1'] }, forbid: ['left'] }] } } },
     { scenarios: { a: { environment: 'CartPole-v1', rules: [{ where: { y: [0, 1] }, forbid: ['left'] }] } } },
     { sedes: 3 },
+    { seeds: '1-5' },
+    { seeds: ['x'] },
     { version: 2 },
   ])('refuses what the parser refuses: %j', (change) => {
     expect([parseSweep({ ...minimal, ...change }).ok, accepts({ ...minimal, ...change })]).toEqual([false, false]);

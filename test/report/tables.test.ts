@@ -132,7 +132,7 @@ describe('readReport(…)', () => {
     [{ groupBy: ['strategi'] }, '--group-by: expected an axis of this sweep, got strategi; did you mean strategy?'],
     [{ groupBy: ['ppo.gamma'] }, '--group-by: expected an axis of this sweep, got ppo.gamma; there are: scenario, strategy, correct.steps'],
     [{ groupBy: ['seed'] }, 'got seed; seeds are averaged over; --per-seed shows each'],
-    [{ metrics: ['fe', 'rsl'] }, '--metric: expected the key of a metric, got rsl; did you mean rsi? there are fe,'],
+    [{ metrics: ['fe', 'rsl'] }, '--metric: expected the key of a metric, got rsl; did you mean rsi?'],
     [{ baseline: 'retrain' }, '--baseline: expected a strategy of the table, got retrain; there are: tsf, none'],
     [{ baseline: 'none', where: 'strategy=tsf' }, '--baseline: expected a strategy of the table, got none; there are: tsf'],
     [{ baseline: 'none', groupBy: ['correct.steps'] }, 'got rows by correct.steps; add strategy to --group-by'],
