@@ -25,6 +25,14 @@ export interface Delivery {
   ack(): Promise<void>;
 }
 
+/** What came where a result should be, and is none. It is taken off the bus; its job will be missed. */
+export interface Malformed {
+  /** As in a `Delivery`. */
+  readonly from: string | null;
+  /** What was wrong with it. */
+  readonly malformed: string;
+}
+
 /** `exists`: somebody was first, with the same row. `conflict`: with another row, so the same spec gave other bytes. */
 export type Completion = 'stored' | 'exists' | 'conflict';
 
@@ -56,7 +64,7 @@ export interface CoordinatorBus {
   /** Results of these do not count as being there, until it is said anew. They are delivered all the same. */
   distrust(held: ReadonlySet<string>): void;
   /** Every result that was not acknowledged, then those that come, until `close`. One reader at a time. */
-  results(): AsyncIterable<Delivery>;
+  results(): AsyncIterable<Delivery | Malformed>;
   /** Ends `results` once what is finished was delivered, and every `next`. */
   close(): Promise<void>;
 }

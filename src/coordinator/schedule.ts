@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { CoordinatorBus, Delivery, Files } from '../bus/bus.ts';
+import type { CoordinatorBus, Delivery, Files, Malformed } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
 import { Underway } from '../bus/underway.ts';
 import { identityOf } from '../contract/cards.ts';
@@ -135,8 +135,11 @@ export class Schedule {
       if (this.complete) return;
       for await (const delivery of bus.results()) {
         await this.#inTurn(async () => {
-          await this.#take(delivery);
-          await delivery.ack();
+          if ('malformed' in delivery) this.#refuseMalformed(delivery);
+          else {
+            await this.#take(delivery);
+            await delivery.ack();
+          }
           await this.#topUp();
         });
         if (this.complete) return;
@@ -238,6 +241,13 @@ export class Schedule {
     this.#options.warn?.(from === null ? reason : `${reason} (from ${from})`);
     this.#trust.refused(from, reason, forged);
     this.#options.bus.distrust(this.#trust.held);
+  }
+
+  /** An honest worker of another version may send such a thing, but not one after the other. */
+  #refuseMalformed({ from, malformed }: Malformed): void {
+    if (from !== null && this.#trust.held.has(from)) return; // that was said
+    this.#options.warn?.(malformed);
+    this.#trust.refused(from, malformed, false);
   }
 
   /** A row counts when its files are here too, and are what it says they are. */

@@ -36,7 +36,7 @@ export class Trust {
   refused(from: string | null, reason: string, forged: boolean): void {
     if (from === null) return;
     if (forged) this.#now(from, reason);
-    else this.#bad(from, `${STREAK} rows in a row without their files; ${reason}`);
+    else this.#bad(from, `${STREAK} rows in a row that could not be taken; the last: ${reason}`);
   }
 
   #bad(from: string, reason: string): void {

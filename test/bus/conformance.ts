@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AgentBus, CoordinatorBus, Delivery } from '../../src/bus/bus.ts';
+import type { AgentBus, CoordinatorBus, Delivery, Malformed } from '../../src/bus/bus.ts';
 import { failureRow, type Job, type JobResult } from '../../src/contract/job.ts';
 import { baseJob, baseSpec, provenanceOf } from '../worker/fake/specs.ts';
 
@@ -22,9 +22,15 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 /** The first results, in the order in which they come. */
 export async function take(coordinator: CoordinatorBus, count: number): Promise<Delivery[]> {
   const found: Delivery[] = [];
-  for await (const delivery of coordinator.results()) if (found.push(delivery) === count) break;
+  for await (const delivery of coordinator.results()) {
+    if ('malformed' in delivery) malformed.push(delivery);
+    else if (found.push(delivery) === count) break;
+  }
   return found;
 }
+
+/** What `take` met and passed over. */
+export const malformed: Malformed[] = [];
 
 /** One suite for every bus; leases last `leaseMs`. */
 export function describeBus(name: string, leaseMs: number, make: () => Promise<Bus>): void {
@@ -167,7 +173,7 @@ export function describeBus(name: string, leaseMs: number, make: () => Promise<B
       expect(await pull).toBeNull();
       expect(agent.closed).toBe(true);
       const seen: string[] = [];
-      for await (const { result } of coordinator.results()) seen.push(result.row.id);
+      for await (const one of coordinator.results()) seen.push('result' in one ? one.result.row.id : one.malformed);
       expect(seen).toEqual([a.id]);
       expect(await coordinator.enqueue(b)).toBe(false);
     });

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Delivery, Lease } from '../../src/bus/bus.ts';
+import type { Delivery, Lease, Malformed } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
 import { ContentError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
@@ -300,6 +300,20 @@ describe('Schedule.run()', () => {
     expect(warnings[0]).toBe(`base ${jobOf(2).id}: row refused, policies-${digest}: policy: expected 4 inputs, got 2 (from liar)`);
     expect(judged.filter((one) => one === `policies ${jobOf(2).id}`)).toHaveLength(3);
     expect(judged.some((one) => one.startsWith('forget '))).toBe(true);
+    expect(s.complete).toBe(true);
+  });
+
+  it('holds who sends what is no row one time after the other; what it sends then is not even said', async () => {
+    const held: string[] = [];
+    const real = bus.results.bind(bus);
+    const results = async function* (): AsyncGenerator<Delivery | Malformed> {
+      for (let i = 1; i <= 5; i++) yield { from: 'garbler', malformed: `message ${i}: no result` };
+      yield* real();
+    };
+    Object.assign(bus, { results });
+    const s = schedule({ hold: (worker) => held.push(worker) });
+    await Promise.all([s.run(), work()]);
+    expect([held, warnings]).toEqual([['garbler'], [1, 2, 3].map((i) => `message ${i}: no result`)]);
     expect(s.complete).toBe(true);
   });
 

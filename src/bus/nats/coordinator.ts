@@ -3,7 +3,7 @@ import { ContentError } from '../../contract/errors.ts';
 import { canonicalJson } from '../../contract/ids.ts';
 import type { Job } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
-import type { CoordinatorBus, Delivery, Files } from '../bus.ts';
+import type { CoordinatorBus, Delivery, Files, Malformed } from '../bus.ts';
 import type { Stop } from '../clock.ts';
 import { Underway } from '../underway.ts';
 import { NatsFiles } from './files.ts';
@@ -132,7 +132,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#held = held;
   }
 
-  async *results(): AsyncGenerator<Delivery> {
+  async *results(): AsyncGenerator<Delivery | Malformed> {
     const hints = this.#link.nc.subscribe(this.#results, {
       callback: () => {
         this.#hinted = true;
@@ -150,8 +150,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
           ahead = this.#read(next); // while this one is being recorded
           ahead.catch(() => {});
           pauseMs = SOON_MS;
-          const delivery = await this.#deliver(message);
-          if (delivery) yield delivery;
+          yield await this.#deliver(message);
           continue;
         }
         if (this.#closed) return;
@@ -219,21 +218,20 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     this.#known.add(digest);
   }
 
-  /** Null for what is no result: it is taken out, and its job will be missed and given out again. */
-  async #deliver({ subject, data }: StoredMsg): Promise<Delivery | null> {
+  /** What is no result is taken out, and its job will be missed and given out again. */
+  async #deliver({ subject, data }: StoredMsg): Promise<Delivery | Malformed> {
     // By subject, not by number: in a stream that was lost and made anew the number may be another result's.
     const purge = async (): Promise<void> => void (await this.#link.jsm.streams.purge(RESULTS, { filter: subject }));
     const ack = (): Promise<void> => this.#acks.add(this.#retry(subject, purge).catch(() => {}));
+    const from = whoseResult(subject);
     try {
-      const from = whoseResult(subject);
       const result = parseResult(new TextDecoder().decode(data));
       if (resultSubject(this.#place, result.row.id, from) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
       this.#needed.delete(result.row.id);
       return { result, from, file: (kind, digest) => this.files.getFrom(from, kind, digest), ack };
     } catch (error) {
-      this.#link.warn(`${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})`);
       await ack();
-      return null;
+      return { from, malformed: `${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})` };
     }
   }
 
