@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import { isTransient, type Row } from '../contract/job.ts';
 import { type Estimate, estimate, type Quartiles } from '../coordinator/estimate.ts';
 import { basesOf, expand, type PlannedTrial } from '../coordinator/expand.ts';
+import { wholeArm } from '../coordinator/labels.ts';
 import { loadSweep } from '../coordinator/load.ts';
 import { type Plan, planOf } from '../coordinator/plan.ts';
 import { readRows } from '../coordinator/store.ts';
@@ -127,7 +128,13 @@ const STATES: Readonly<Record<State, string>> = { ok: 'cached', failed: 'failed'
 
 /** One trial, one line: id, base, seed/correctionSeed, whether it is there, arm. */
 const printTrial = (trial: PlannedTrial, cached: Cached): string =>
-  [trial.id, trial.baseId, `${trial.seed}/${trial.correctionSeed}`.padEnd(8), STATES[stateOf(trial, cached)], trial.arm].join('  ');
+  [
+    trial.id,
+    trial.baseId,
+    `${trial.seed}/${trial.correctionSeed}`.padEnd(8),
+    STATES[stateOf(trial, cached)],
+    wholeArm(trial.arm, trial.spec.base.engine),
+  ].join('  ');
 
 /** What `--json` gives, besides the plan as it is frozen: `version` is that of both. */
 interface PlanJson extends Plan {

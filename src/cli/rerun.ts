@@ -5,16 +5,16 @@ import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type TrainedRow, unlimited } from '../contract/job.ts';
 import { type Numerics, numericsDiff } from '../contract/numerics.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
-import type { EngineName } from '../contract/spec.ts';
+import type { EngineName, TrialSpec } from '../contract/spec.ts';
 import { DiskFiles } from '../coordinator/disk.ts';
 import { baseDivergence, type Divergence, trialDivergence } from '../coordinator/diverge.ts';
 import { enginesOf, expand } from '../coordinator/expand.ts';
 import { readFrozen } from '../coordinator/freeze.ts';
+import { labelOf, type Named, namesOf, wholeArm } from '../coordinator/labels.ts';
 import { parseSweepText } from '../coordinator/load.ts';
 import { baseFailed } from '../coordinator/schedule.ts';
 import { readRows } from '../coordinator/store.ts';
 import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinator/where.ts';
-import { labelOf } from '../coordinator/why.ts';
 import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
 import { PROCESSOR } from '../worker/processor.ts';
@@ -48,6 +48,8 @@ interface Outcome {
   readonly id: string;
   readonly scenario: string;
   readonly strategy: string;
+  /** Scenario, strategy, and every parameter in which it differs from other arms. */
+  readonly arm: string;
   readonly seed: number;
   readonly correctionSeed: number;
   /** `other-machine`: it differs, but was made where TensorFlow's bits may be others; `skipped`: the stored row is no finding but a crash or a limit; `unread`: its base's stored policy could not be read. */
@@ -73,12 +75,12 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const terms = parseWhere(args.where);
   const folder = resultsFolder(args.results);
   const warn = say;
-  const { scenarios, sameCode } = await frozenFacts(folder, warn);
-  const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject }[] = [];
+  const { nameOf, sameCode } = await frozenFacts(folder, warn);
+  const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject & Named }[] = [];
   const subjects: Subject[] = [];
   for await (const { row, text } of readRows(folder, 'trial')) {
     const { id, spec } = row;
-    const subject: Subject = { id, spec, scenario: scenarios.get(id) ?? spec.base.environment, state: row.ok ? 'ok' : 'failed' };
+    const subject = { id, spec, ...nameOf(id, spec), state: row.ok ? 'ok' : 'failed' } as const;
     if (terms.every((term) => term.matches(subject))) {
       chosen.push({ row, text, subject });
     } else if (chosen.length === 0) {
@@ -142,7 +144,8 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     for (const work of works) {
       const { subject, skipped, unread, divergence, reason } = await work;
       const { id, scenario, spec } = subject;
-      const trial = { id, scenario, strategy: spec.strategy, seed: spec.base.seed, correctionSeed: spec.correctionSeed };
+      const arm = wholeArm(subject.arm, spec.base.engine);
+      const trial = { id, scenario, strategy: spec.strategy, arm, seed: spec.base.seed, correctionSeed: spec.correctionSeed };
       if (unread !== undefined) {
         outcomes.push({ ...trial, outcome: 'unread' });
         print(`unread     ${labelOf(subject)}: ${unread}\n`);
@@ -189,18 +192,17 @@ function bytes(stored: string, again: string): Divergence {
 
 interface FrozenFacts {
   /** Names are labels, and no row has them: they come from the frozen sweep. */
-  readonly scenarios: ReadonlyMap<string, string>;
+  readonly nameOf: (id: string, spec: TrialSpec) => Named;
   /** The rows are known to be of this code. */
   readonly sameCode: boolean;
 }
 
 async function frozenFacts(folder: string, warn: (message: string) => void): Promise<FrozenFacts> {
   const frozen = await readFrozen(folder);
-  if (!frozen) return { scenarios: new Map(), sameCode: false };
+  if (!frozen) return { nameOf: namesOf([]), sameCode: false };
   const { sweep } = parseSweepText(frozen.sweepYaml, `${folder}/sweep.yaml`, [], true);
   const trials = expand(sweep);
-  const scenarios = new Map(trials.map(({ id, scenario }) => [id, scenario]));
-  return { scenarios, sameCode: isOurCode(folder, frozen.numerics, enginesOf(trials), warn) };
+  return { nameOf: namesOf(trials), sameCode: isOurCode(folder, frozen.numerics, enginesOf(trials), warn) };
 }
 
 /** Whether these numerics are ours; says so where they are not, or where that cannot be told: some rows can be compared although an engine of the others is not here. */

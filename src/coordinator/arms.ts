@@ -49,7 +49,8 @@ interface Draft {
   readonly include: number | null;
 }
 
-const short = (value: Json): string => (typeof value === 'string' ? value : printValue(value).replaceAll(' ', ''));
+/** A value as the name of an arm has it. */
+export const short = (value: Json): string => (typeof value === 'string' ? value : printValue(value).replaceAll(' ', ''));
 
 /** Whether an arm of a strategy reads a parameter: all of them are trained and measured, each corrects in its own way. */
 function reads(preset: Preset, name: string): boolean {

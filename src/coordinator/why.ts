@@ -1,32 +1,27 @@
 import { ConfigError } from '../contract/errors.ts';
-import { canonicalJson, type Json } from '../contract/ids.ts';
 import { isTransient } from '../contract/job.ts';
 import { nearest } from '../contract/problems.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
-import { SCENARIOS } from '../contract/scenarios.ts';
-import type { TrialSpec } from '../contract/spec.ts';
+import { between, type Difference, fieldsOf } from './differences.ts';
 import type { PlannedTrial } from './expand.ts';
+import { labelOf, namesOf, wholeArm } from './labels.ts';
 import { readRows } from './store.ts';
 import { explainEmpty, parseWhere, type Subject } from './where.ts';
 
 /** A trial that is wanted, has a row, or both. */
 export interface Candidate extends Subject {
   readonly baseId: string;
+  readonly arm: string;
   readonly wanted: boolean;
   readonly row: Extract<TrialRow, { ok: false }>['failure'] | 'ok' | null;
-}
-
-/** A field in which a spec differs from the one it is compared with; null: it has no such field. */
-export interface Difference {
-  readonly field: string;
-  readonly from: Json;
-  readonly to: Json;
 }
 
 export interface Why {
   readonly id: string;
   readonly scenario: string;
   readonly strategy: string;
+  /** Scenario, strategy, and every parameter in which it differs from other arms. */
+  readonly arm: string;
   readonly seed: number;
   readonly correctionSeed: number;
   /** Whether the sweep asks for it. */
@@ -44,40 +39,23 @@ export async function readCandidates(
   folder: string,
   planned: readonly PlannedTrial[],
 ): Promise<{ readonly candidates: readonly Candidate[]; readonly bases: ReadonlyMap<string, BaseRow> }> {
-  const wanted = new Map(planned.map((trial) => [trial.id, trial]));
-  const names = scenarioNames(planned);
+  const wanted = new Set(planned.map(({ id }) => id));
+  const nameOf = namesOf(planned);
   const bases = new Map<string, BaseRow>();
   for await (const { row } of readRows(folder, 'base')) bases.set(row.id, row);
   const rows = new Map<string, Candidate>();
   for await (const { row } of readRows(folder, 'trial')) {
     const { id, base: baseId, spec } = row;
     const state = row.ok ? 'ok' : runsAgain(row) || runsAgain(bases.get(baseId)) ? 'missing' : 'failed';
-    const scenario = wanted.get(id)?.scenario ?? names.get(placeOf(spec)) ?? spec.base.environment;
-    rows.set(id, { ...{ id, baseId, spec, scenario, state, wanted: wanted.has(id) }, row: row.ok ? 'ok' : row.failure });
+    rows.set(id, { ...{ id, baseId, spec, ...nameOf(id, spec), state, wanted: wanted.has(id) }, row: row.ok ? 'ok' : row.failure });
   }
-  const missing = planned.flatMap(({ id, baseId, spec, scenario }): Candidate[] =>
-    rows.has(id) ? [] : [{ id, baseId, spec, scenario, state: 'missing', wanted: true, row: null }],
+  const missing = planned.flatMap(({ id, baseId, spec, scenario, arm }): Candidate[] =>
+    rows.has(id) ? [] : [{ id, baseId, spec, scenario, arm, state: 'missing', wanted: true, row: null }],
   );
   return { candidates: [...rows.values(), ...missing], bases };
 }
 
-/** Names are labels, and no row has them: a row that nobody asks for is called as what is asked for in the same place. */
-function scenarioNames(planned: readonly PlannedTrial[]): ReadonlyMap<string, string> {
-  const builtIn = Object.entries(SCENARIOS).map(
-    ([name, { environment, options, rules }]) => [canonicalJson([environment, options, rules]), name] as const,
-  );
-  const arms = new Map(planned.map((trial) => [trial.arm, trial]));
-  return new Map([...builtIn, ...[...arms.values()].map(({ spec, scenario }) => [placeOf(spec), scenario] as const)]);
-}
-const placeOf = ({ base, rules }: TrialSpec): string => canonicalJson([base.environment, base.options, rules]);
-
 const runsAgain = (row: BaseRow | TrialRow | undefined): boolean => row !== undefined && !row.ok && isTransient(row.failure);
-
-/** `4f3k2m7q...  cartpole/angle tsf seed 3/0`; another engine than the usual one is named. */
-export function labelOf({ id, scenario, spec: { base, strategy, correctionSeed } }: Subject): string {
-  const by = base.engine === 'wasm' ? '' : ` engine=${base.engine}`;
-  return `${id}  ${scenario} ${strategy}${by} seed ${base.seed}/${correctionSeed}`;
-}
 
 const SHOWN = 20;
 
@@ -124,12 +102,13 @@ function nearestId(prefix: string, candidates: readonly Candidate[]): Candidate 
 /** Why a trial is cached, or not: its row, its base, and what is nearest to it. */
 export function explain(trial: Candidate, candidates: readonly Candidate[], bases: ReadonlyMap<string, BaseRow>, folder: string): Why {
   const { id, scenario, spec, wanted } = trial;
+  const arm = wholeArm(trial.arm, spec.base.engine);
   const base = stateOf(bases.get(trial.baseId));
   const { state, reason } = verdict(trial, base, bases.get(trial.baseId), folder);
   const others = candidates.filter((other) => other.id !== id && (wanted ? other.row !== null : other.wanted));
   const compare = trial.row === null || !wanted;
   return {
-    ...{ id, scenario, strategy: spec.strategy, seed: spec.base.seed, correctionSeed: spec.correctionSeed, wanted, state },
+    ...{ id, scenario, strategy: spec.strategy, arm, seed: spec.base.seed, correctionSeed: spec.correctionSeed, wanted, state },
     base: { id: trial.baseId, state: base },
     reason: wanted ? reason : `${reason}; no trial of the sweep asks for it`,
     nearest: compare ? nearestTrial(trial, others, wanted) : null,
@@ -161,38 +140,6 @@ function verdict(
     };
   if (base === 'missing') return { state: 'waiting', reason: `it has no row, and waits for its base ${baseId}, which has none either` };
   return { state: 'missing', reason: `it has no row; its base ${baseId} is there, so it can run` };
-}
-
-/** Every field of a spec by the name that a filter gives it. */
-function fieldsOf(spec: TrialSpec): Map<string, Json> {
-  const { base, correctionSeed, ...rest } = spec;
-  const { seed, ppo, ...world } = base;
-  const fields = new Map<string, Json>();
-  flatten({ ...world, ppo, seed, correctionSeed, ...rest }, '', fields);
-  return fields;
-}
-
-/** Mappings, and lists of mappings, field by field; any other list is one value. */
-function flatten(value: unknown, path: string, into: Map<string, Json>): void {
-  const deep = (inside: unknown): inside is object => typeof inside === 'object' && inside !== null;
-  if (!deep(value) || Object.keys(value).length === 0 || (Array.isArray(value) && !value.some(deep))) {
-    into.set(path, value as Json);
-    return;
-  }
-  for (const [key, inside] of Object.entries(value))
-    flatten(inside, Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`, into);
-}
-
-/** The fields in which two specs differ. */
-export function differences(from: TrialSpec, to: TrialSpec): Difference[] {
-  return between(fieldsOf(from), fieldsOf(to));
-}
-
-function between(from: ReadonlyMap<string, Json>, to: ReadonlyMap<string, Json>): Difference[] {
-  return [...new Set([...from.keys(), ...to.keys()])].flatMap((field): Difference[] => {
-    const [a = null, b = null] = [from.get(field), to.get(field)];
-    return a === b || (from.has(field) === to.has(field) && canonicalJson(a) === canonicalJson(b)) ? [] : [{ field, from: a, to: b }];
-  });
 }
 
 /** The one with the fewest differing fields, the first of several. `towards`: from the other one to this trial. */

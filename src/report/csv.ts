@@ -53,8 +53,8 @@ const SHEETS: Readonly<Record<Sheet, (report: Report) => Field[][]>> = {
     ),
   ],
   unfinished: ({ unfinished }) => [
-    ['scenario', 'strategy', 'overrides', 'seed', 'correctionSeed', 'state', 'why'],
-    ...unfinished.map((u) => [u.scenario, u.strategy, overridesText(u.overrides), u.seed, u.correctionSeed, u.state, u.why]),
+    ['scenario', 'strategy', 'overrides', 'seed', 'correctionSeed', 'state', 'why', 'engine'],
+    ...unfinished.map((u) => [u.scenario, u.strategy, overridesText(u.overrides), u.seed, u.correctionSeed, u.state, u.why, u.engine]),
   ],
 };
 

@@ -74,6 +74,7 @@ export interface Unfinished {
   readonly scenario: string;
   readonly strategy: string;
   readonly overrides: Asked['overrides'];
+  readonly engine: Asked['engine'];
   readonly seed: number;
   readonly correctionSeed: number;
   readonly state: 'failed' | 'missing';
@@ -205,7 +206,7 @@ export function difference(
 function unfinishedOf(record: TrialRecord): Unfinished[] {
   const { trial, state, baseIsThere } = record;
   if (state === 'ok') return [];
-  const { scenario, strategy, overrides, seed, correctionSeed } = trial;
+  const { scenario, strategy, overrides, engine, seed, correctionSeed } = trial;
   const why = state === 'failed' ? failureText(record) : baseIsThere ? 'no row yet' : 'its base is not trained yet';
-  return [{ scenario, strategy, overrides, seed, correctionSeed, state, why }];
+  return [{ scenario, strategy, overrides, engine, seed, correctionSeed, state, why }];
 }

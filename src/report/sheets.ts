@@ -79,11 +79,12 @@ function seedPage(table: ScenarioTable): Page {
 /** All scenarios in one. */
 export const unfinishedPage = ({ unfinished }: Report): Page => ({
   caption: 'trials without numbers',
-  header: ['scenario', 'strategy', 'overrides', 'seed', 'correction seed', 'state', 'why'],
+  header: ['scenario', 'strategy', 'overrides', 'engine', 'seed', 'correction seed', 'state', 'why'],
   rows: unfinished.map((u) => [
     u.scenario,
     u.strategy,
     overridesText(u.overrides),
+    u.engine,
     String(u.seed),
     String(u.correctionSeed),
     u.state,

@@ -1,3 +1,4 @@
+import { wholeArm } from '../coordinator/labels.ts';
 import {
   type Block,
   blocksOf,
@@ -90,7 +91,7 @@ function seedBlocks(table: ScenarioTable): string[] {
 function printUnfinished({ sweep, unfinished, tables, where }: Report): string {
   const asked = tables.reduce((sum, { trials }) => sum + trials.asked, 0);
   const only = where === null ? '' : ` where ${where}`;
-  const byArm = groups(unfinished, (u) => [u.scenario, ...rowNames(u)].filter((text) => text !== '').join(' '));
+  const byArm = groups(unfinished, (u) => wholeArm([u.scenario, ...rowNames(u)].filter((text) => text !== '').join(' '), u.engine));
   const arms = [...byArm].map(([arm, trials]) => {
     const seeds = trials.map((u) => `${u.seed}/${u.correctionSeed}`);
     const lines = trials.flatMap((u, i) => wrap(u.why, `  ${left(seeds[i] ?? '', Math.max(...seeds.map(width)))}  ${u.state.padEnd(7)}  `));

@@ -5,9 +5,10 @@ import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../src/contract/errors.ts';
 import type { Failure } from '../../src/contract/rows.ts';
+import { differences } from '../../src/coordinator/differences.ts';
 import { expand, type PlannedTrial } from '../../src/coordinator/expand.ts';
 import { parseSweepText } from '../../src/coordinator/load.ts';
-import { choose, differences, explain, readCandidates, type Why } from '../../src/coordinator/why.ts';
+import { choose, explain, readCandidates, type Why } from '../../src/coordinator/why.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'why-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,7 +53,16 @@ describe('explain(a trial)', () => {
   it('cached: it has a row, and nothing is compared', async () => {
     const { id, baseId } = at(1, 'tsf');
     expect(await ask(id)).toEqual({
-      ...{ id, scenario: 'cartpole/angle', strategy: 'tsf', seed: 1, correctionSeed: 0, wanted: true, state: 'cached' },
+      ...{
+        id,
+        scenario: 'cartpole/angle',
+        strategy: 'tsf',
+        arm: 'cartpole/angle tsf',
+        seed: 1,
+        correctionSeed: 0,
+        wanted: true,
+        state: 'cached',
+      },
       ...{ base: { id: baseId, state: 'ok' }, reason: `its row is in ${folder}/trials.jsonl`, nearest: null },
     });
   });

@@ -355,9 +355,9 @@ describe('csvReport(…)', () => {
       ['3', 'missing', '1', '0', '0', 'rsi', '%', ''],
     ]);
     expect(parseCsv(csvReport(report, 'unfinished')).map((line) => line.slice(3))).toEqual([
-      ['seed', 'correctionSeed', 'state', 'why'],
-      ['2', '0', 'failed', 'bug: a, "b"'],
-      ['3', '0', 'missing', 'no row yet'],
+      ['seed', 'correctionSeed', 'state', 'why', 'engine'],
+      ['2', '0', 'failed', 'bug: a, "b"', 'wasm'],
+      ['3', '0', 'missing', 'no row yet', 'wasm'],
     ]);
   });
 
