@@ -1,5 +1,6 @@
+import { shortener } from './digests.ts';
 import { isMasked, METRICS, type Metric } from './metrics.ts';
-import { columnsOf, type Difference, type Report, type Row, type ScenarioTable } from './report.ts';
+import { columnsOf, type Difference, type Report, type Row, type ScenarioTable, type SeedRow } from './report.ts';
 import type { SeedLine } from './summarize.ts';
 
 /** Which part of a report is printed. */
@@ -146,6 +147,36 @@ export function seedState({ asked, ok, failed }: SeedLine): string {
   return states.length === 1 ? (states[0]?.[0] ?? '') : states.map(([state, n]) => `${n} ${state}`).join(', ');
 }
 
+/** How many digests stand below one another in a cell. */
+const STACKED = 6;
+
+export type PolicyKey = 'policy' | 'basePolicy';
+/** The columns of digests that a table by seeds has something to say in. */
+export const policyKeys = ({ rows }: ScenarioTable): PolicyKey[] =>
+  (['policy', 'basePolicy'] as const).filter((key) => rows.some(({ seeds = [] }) => seeds.some((line) => digestsOf(line, key).length > 0)));
+
+/** The digests of a seed, in the order of its arms and correction seeds; that of a base that all of them share stands once. */
+export function digestsOf({ policies }: SeedRow, key: PolicyKey): string[] {
+  const all = policies.flatMap((policy) => policy[key] ?? []);
+  return key === 'basePolicy' && new Set(all).size === 1 ? all.slice(0, 1) : all;
+}
+
+/** The same, short, and no more of them than a cell holds. */
+export function digestTexts(line: SeedRow, key: PolicyKey, short: (digest: string) => string): string[] {
+  const all = digestsOf(line, key);
+  if (all.length === 0) return [NO_NUMBER];
+  if (all.length <= STACKED) return all.map(short);
+  return [...all.slice(0, STACKED - 1).map(short), `+${all.length - STACKED + 1} more`];
+}
+
+/** How every digest of a report is cut. */
+export const reportShortener = ({ tables }: Report): ((digest: string) => string) =>
+  shortener(
+    tables.flatMap(({ rows }) =>
+      rows.flatMap(({ seeds = [] }) => seeds.flatMap((line) => [...digestsOf(line, 'policy'), ...digestsOf(line, 'basePolicy')])),
+    ),
+  );
+
 /** Of one seed; one without a number has the footnotes of its row, which say why. */
 export function seedText({ values }: SeedLine, { strategy, cells }: Row, metric: Metric): CellText {
   const value = isMasked(strategy, metric) ? null : (values[metric.key] ?? null);
@@ -161,7 +192,14 @@ export function legend(report: Report, sheet: Sheet): string[] {
   const success = METRICS.filter(({ key, block }) => block === 'success' && shown.has(key)).map(
     (m) => `success: ${m.describe}; n in brackets.`,
   );
-  if (sheet === 'seeds') return ['A line per training seed; its correction seeds are averaged.', ...success, none];
+  if (sheet === 'seeds') {
+    const policies = report.tables.some((table) => policyKeys(table).length > 0)
+      ? [
+          'policy, base: the beginnings of the SHA-256 of the corrected policy and of the base, for spc export; spc list has them trial by trial.',
+        ]
+      : [];
+    return ['A line per training seed; its correction seeds are averaged.', ...policies, ...success, none];
+  }
   const iqm = report.tables.some((table) => columnsOf(table).some(({ block }) => block === 'effect' || block === 'overrun'))
     ? ['IQM: mean of the middle half of the seeds, those on its border in part (arXiv:2108.13264).']
     : [];

@@ -1,4 +1,4 @@
-import { overridesText, type Sheet, seedState } from './cells.ts';
+import { digestsOf, overridesText, type Sheet, seedState } from './cells.ts';
 import { columnsOf, type Report } from './report.ts';
 
 type Field = string | number | null;
@@ -33,7 +33,7 @@ const SHEETS: Readonly<Record<Sheet, (report: Report) => Field[][]>> = {
   ],
   /** One line per row, training seed and metric. Counts are of trials. */
   seeds: ({ tables }) => [
-    ['scenario', 'strategy', 'overrides', 'seed', 'state', 'asked', 'ok', 'failed', 'metric', 'unit', 'value'],
+    ['scenario', 'strategy', 'overrides', 'seed', 'state', 'asked', 'ok', 'failed', 'metric', 'unit', 'value', 'policies', 'basePolicies'],
     ...tables.flatMap((table) =>
       table.rows.flatMap((row) =>
         (row.seeds ?? []).flatMap((line) => {
@@ -47,7 +47,8 @@ const SHEETS: Readonly<Record<Sheet, (report: Report) => Field[][]>> = {
             line.ok,
             line.failed,
           ];
-          return columnsOf(table).map(({ key, unit }) => [...arm, key, unit, line.values[key] ?? null]);
+          const digests = [digestsOf(line, 'policy').join(' '), digestsOf(line, 'basePolicy').join(' ')];
+          return columnsOf(table).map(({ key, unit }) => [...arm, key, unit, line.values[key] ?? null, ...digests]);
         }),
       ),
     ),

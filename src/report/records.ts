@@ -13,6 +13,11 @@ export interface TrialRecord {
   readonly failure?: Failure;
   /** Of the base, where there is a row that names it. */
   readonly base: string;
+  /** Its own id, where it has a row. */
+  readonly id: string | null;
+  /** SHA-256 of the policy file of the corrected policy, and of its base's; null where there is none. */
+  readonly policy: string | null;
+  readonly basePolicy: string | null;
   /** A trial without a row waits for its base. */
   readonly baseIsThere: boolean;
   /** Why its base and scenario were not accepted; empty when they were. */
@@ -21,7 +26,7 @@ export interface TrialRecord {
   readonly timedOn: 'one host' | 'two hosts' | null;
 }
 
-const NOTHING = { notAccepted: [], timedOn: null } as const;
+const NOTHING = { policy: null, notAccepted: [], timedOn: null } as const;
 
 export interface Column {
   readonly metric: Metric;
@@ -60,7 +65,8 @@ export async function readRecords(asked: readonly Asked[], source: Source, metri
   };
   const recordOf = (row: FoundTrial, trial: Asked, at: number): TrialRecord => {
     const { strategy } = trial;
-    const found = { trial, at, base: row.base, baseIsThere: true };
+    const basePolicy = bases.get(row.base)?.policy || null;
+    const found = { trial, at, id: row.id, base: row.base, basePolicy, baseIsThere: true };
     if (!row.ok) {
       writeFailed(columns, trial, at);
       return { ...found, ...NOTHING, state: 'failed', failure: row.failure };
@@ -76,7 +82,7 @@ export async function readRecords(asked: readonly Asked[], source: Source, metri
     const { accepted, reasons } = row.result.acceptance;
     const notAccepted = accepted ? [] : reasons.length > 0 ? reasons : ['no reason given'];
     const timedOn = !spentMs || context.trainMs === undefined ? null : mine?.host === theirs?.host ? 'one host' : 'two hosts';
-    return { ...found, state: 'ok', notAccepted, timedOn };
+    return { ...found, state: 'ok', policy: row.result.policy || null, notAccepted, timedOn };
   };
   for await (const batch of source.trials) batch.forEach(take);
   for (const [at, trial] of asked.entries()) records[at] ??= withoutRow(trial, at, bases, columns);
@@ -84,10 +90,10 @@ export async function readRecords(asked: readonly Asked[], source: Source, metri
 }
 
 /** A trial waits for its base; where that failed, it waits for ever. */
-function withoutRow(trial: Asked, at: number, bases: ReadonlyMap<string, { failure?: Failure }>, columns: readonly Column[]): TrialRecord {
+function withoutRow(trial: Asked, at: number, bases: ReadonlyMap<string, Omit<FoundBase, 'id'>>, columns: readonly Column[]): TrialRecord {
   const base = trial.baseId;
   const there = bases.get(base);
-  const found = { trial, at, base, baseIsThere: there !== undefined, ...NOTHING };
+  const found = { trial, at, id: null, base, basePolicy: there?.policy || null, baseIsThere: there !== undefined, ...NOTHING };
   if (!there?.failure) return { ...found, state: 'missing' };
   writeFailed(columns, trial, at);
   return { ...found, state: 'failed', failure: baseFailed(base, there.failure) };

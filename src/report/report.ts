@@ -56,7 +56,21 @@ export interface Row {
   /** Seeds that finished both here and in the baseline; null without one, and in its own row. */
   readonly pairs: number | null;
   /** With `--per-seed`. */
-  readonly seeds?: readonly SeedLine[];
+  readonly seeds?: readonly SeedRow[];
+}
+
+/** A training seed, and the policies behind its numbers. */
+export interface SeedRow extends SeedLine {
+  readonly policies: readonly PolicyOf[];
+}
+
+/** The corrected policy of one trial and the policy of its base, by the SHA-256 of their files; null where there is none. */
+export interface PolicyOf {
+  readonly trial: string | null;
+  readonly arm: string;
+  readonly correctionSeed: number;
+  readonly policy: string | null;
+  readonly basePolicy: string | null;
 }
 
 export interface Cell extends Summary {
@@ -180,7 +194,24 @@ function makeRow(
     return [key, { ...cell, difference: baseline ? difference(metric, strategy, paired, pairs ?? 0, mark) : null }];
   });
   const counts = { asked: lines.length, n, failed, marks };
-  return { strategy, overrides, ...counts, cells: Object.fromEntries(cells), pairs, ...(view.perSeed && { seeds: lines }) };
+  return {
+    strategy,
+    overrides,
+    ...counts,
+    cells: Object.fromEntries(cells),
+    pairs,
+    ...(view.perSeed && { seeds: withPolicies(lines, trials) }),
+  };
+}
+
+function withPolicies(lines: readonly SeedLine[], trials: readonly TrialRecord[]): SeedRow[] {
+  const ofSeed = groups(trials, ({ trial }) => trial.seed);
+  return lines.map((line) => {
+    const policies = (ofSeed.get(line.seed) ?? []).map(({ trial, id, policy, basePolicy }): PolicyOf => {
+      return { trial: id, arm: trial.arm, correctionSeed: trial.correctionSeed, policy, basePolicy };
+    });
+    return { ...line, policies };
+  });
 }
 
 /** Over the seeds that have the number on both sides; `pairs` of them finished on both. */

@@ -2,8 +2,11 @@ import {
   type Block,
   blocksOf,
   type CellText,
+  digestTexts,
   intervalText,
   overridesText,
+  policyKeys,
+  reportShortener,
   rowNames,
   rowsOf,
   type Sheet,
@@ -38,7 +41,7 @@ const CAPTIONS: Readonly<Record<Block['kind'], (report: Report) => string>> = {
 /** The pages of one table. Blocks of one kind stand in one page: what is narrow in a terminal is not here. */
 export function pagesOf(report: Report, table: ScenarioTable, sheet: Sheet): Page[] {
   if (sheet === 'unfinished') return [];
-  if (sheet === 'seeds') return [seedPage(table)];
+  if (sheet === 'seeds') return [seedPage(report, table)];
   const blocks = blocksOf(table, report.baseline);
   return [...new Set(blocks.map(({ kind }) => kind))].flatMap((kind): Page[] => {
     const of = blocks.filter((block) => block.kind === kind);
@@ -60,21 +63,24 @@ export function pagesOf(report: Report, table: ScenarioTable, sheet: Sheet): Pag
   });
 }
 
-function seedPage(table: ScenarioTable): Page {
-  const columns = columnsOf(table);
+function seedPage(report: Report, table: ScenarioTable): Page {
+  const [columns, policies, short] = [columnsOf(table), policyKeys(table), reportShortener(report)];
   return {
     caption: 'by training seed',
-    header: ['strategy', 'seed', 'state', ...columns.map(title)],
+    header: ['strategy', 'seed', 'state', ...columns.map(title), ...policies.map((key) => PAGE_HEADER[key])],
     rows: table.rows.flatMap((row) =>
       (row.seeds ?? []).map((line) => [
         name(row),
         String(line.seed),
         seedState(line),
         ...columns.map((metric) => seedText(line, row, metric)),
+        ...policies.map((key) => digestTexts(line, key, short)),
       ]),
     ),
   };
 }
+
+const PAGE_HEADER = { policy: 'policy', basePolicy: 'base policy' } as const;
 
 /** All scenarios in one. */
 export const unfinishedPage = ({ unfinished }: Report): Page => ({

@@ -21,11 +21,13 @@ export interface FoundBase {
   readonly id: string;
   readonly cost: BaseCost | null;
   readonly returns?: BaseReturns;
+  /** SHA-256 of its policy file; absent where there is none. */
+  readonly policy?: string;
   readonly failure?: Failure;
 }
 
 export type FoundTrial = { readonly id: string; readonly base: string; readonly template: string; readonly seed: number } & (
-  | { readonly ok: true; readonly result: Measured }
+  | { readonly ok: true; readonly result: Measured & { readonly policy: string } }
   | { readonly ok: false; readonly failure: Failure }
 );
 
@@ -95,8 +97,8 @@ function readBase(line: string, where: () => string): FoundBase {
   const short = parse(line.replace(BASE_CURVES, (found) => `${found.slice(0, found.indexOf(':'))}:null`));
   const row = (isFound(short) ? short : parseRow(line, 'base', where())) as BaseRow;
   if (!row.ok) return { id: row.id, cost: null, failure: row.failure };
-  const { gradientSteps, environmentSteps, greedy, sampled, random } = row.result;
-  const found = { id: row.id, cost: { gradientSteps, environmentSteps } };
+  const { gradientSteps, environmentSteps, policy, greedy, sampled, random } = row.result;
+  const found = { id: row.id, cost: { gradientSteps, environmentSteps }, policy };
   if (![greedy, sampled, random].every((played) => typeof played?.meanReturn === 'number')) return found; // a row that somebody cut
   return { ...found, returns: { greedy: greedy.meanReturn, sampled: sampled.meanReturn, random: random.meanReturn } };
 }
@@ -134,7 +136,7 @@ const PARTS = [
   ],
   [
     `"forgetSet":${TEXT},"greedy":{${FLAT}"meanReturn":${NUMBER},${FLAT}}`,
-    `,"influence":{${FLAT}"printed":${NUMBER},"unsaturated":${NUMBER}},"overrun":(null|\\{[^{}]*\\}),"policy":${TEXT}`,
+    `,"influence":{${FLAT}"printed":${NUMBER},"unsaturated":${NUMBER}},"overrun":(null|\\{[^{}]*\\}),"policy":(${TEXT})`,
     `,"retainKl":${NUMBER},"retainValue":${NUMBER},"returnCurve":`,
   ],
   [
@@ -201,23 +203,26 @@ class Skimmed implements Measured {
   get overrun(): Measured['overrun'] {
     return JSON.parse(this.#texts[12] ?? 'null') as Measured['overrun'];
   }
-  get retainKl(): number | null {
-    return this.#maybe(13);
+  get policy(): string {
+    return own(this.#texts[13]);
   }
-  get retainValue(): number | null {
+  get retainKl(): number | null {
     return this.#maybe(14);
   }
-  get rsi(): number {
-    return Number(this.#texts[15]);
+  get retainValue(): number | null {
+    return this.#maybe(15);
   }
-  get rsiSampled(): number {
+  get rsi(): number {
     return Number(this.#texts[16]);
   }
+  get rsiSampled(): number {
+    return Number(this.#texts[17]);
+  }
   get sampled(): Measured['sampled'] {
-    return { meanReturn: Number(this.#texts[17]), occupancy: this.#maybe(18), toxicRate: this.#maybe(19) };
+    return { meanReturn: Number(this.#texts[18]), occupancy: this.#maybe(19), toxicRate: this.#maybe(20) };
   }
   get worstCase(): number | null {
-    return this.#maybe(20);
+    return this.#maybe(21);
   }
 }
 

@@ -3,8 +3,11 @@ import {
   type Block,
   blocksOf,
   type Column,
+  digestTexts,
   intervalText,
   legend,
+  policyKeys,
+  reportShortener,
   rowNames,
   rowsOf,
   type Sheet,
@@ -25,7 +28,8 @@ export function printReport(report: Report, sheet: Sheet = 'summary'): string {
 }
 
 function printTable(report: Report, table: ScenarioTable, sheet: Sheet): string {
-  const blocks = sheet === 'seeds' ? seedBlocks(table) : blocksOf(table, report.baseline).flatMap((block) => summaryBlocks(block, table));
+  const blocks =
+    sheet === 'seeds' ? seedBlocks(report, table) : blocksOf(table, report.baseline).flatMap((block) => summaryBlocks(block, table));
   const notes = table.notes.flatMap((note, i) => wrap(note, `${superscripts([i + 1])} `));
   return [
     wrap(`${report.sweep}: ${table.scenario}, ${titleText(report, table)}`, '').join('\n'),
@@ -68,7 +72,7 @@ function strip({ metric, text }: Column, rows: readonly Row[], block: Block, plu
   return { header: metric.header, cells: firsts.map((first, i) => [first, ...(seconds[i] ?? [])]), align: 'right' };
 }
 
-function seedBlocks(table: ScenarioTable): string[] {
+function seedBlocks(report: Report, table: ScenarioTable): string[] {
   const lines = table.rows.flatMap((row) => (row.seeds ?? []).map((line, i) => ({ row, line, isFirst: i === 0 })));
   const over = lines.map(({ row, isFirst }) => {
     const [name, more] = rowNames(row);
@@ -78,15 +82,16 @@ function seedBlocks(table: ScenarioTable): string[] {
     { header: ['', '  seed'], cells: lines.map(({ line }) => [String(line.seed)]), align: 'right' },
     { header: ['', 'state'], cells: lines.map(({ line }) => [seedState(line)]), align: 'left' },
   ];
-  return layOut({ lead, over, under: lines.map(() => []) }, columnsOf(table), (metric) => ({
-    header: metric.header,
-    cells: numbers(
-      lines.map(({ row, line }) => seedText(line, row, metric)),
-      '',
-    ).map((text) => [text]),
-    align: 'right',
-  }));
+  const short = reportShortener(report);
+  return layOut({ lead, over, under: lines.map(() => []) }, [...columnsOf(table), ...policyKeys(table)], (column) => {
+    if (typeof column === 'string')
+      return { header: ['', POLICY_HEADER[column]], cells: lines.map(({ line }) => digestTexts(line, column, short)), align: 'left' };
+    const texts = lines.map(({ row, line }) => seedText(line, row, column));
+    return { header: column.header, cells: numbers(texts, '').map((text) => [text]), align: 'right' };
+  });
 }
+
+const POLICY_HEADER = { policy: 'policy', basePolicy: 'base' } as const;
 
 function printUnfinished({ sweep, unfinished, tables, where }: Report): string {
   const asked = tables.reduce((sum, { trials }) => sum + trials.asked, 0);

@@ -41,7 +41,12 @@ describe('askedOf(…)', () => {
 
 const curve = { step: [0, 1], value: [0.5, null] };
 const rows = trials.map(({ id, baseId: base, spec }, i) => {
-  const measured = { ...result({ fe: i / 100 }), forgetCurve: curve, returnCurve: curve, trace: ['0a', 'f9'] };
+  const measured = {
+    ...result({ fe: i / 100, policy: `${i}`.padStart(64, 'a') }),
+    forgetCurve: curve,
+    returnCurve: curve,
+    trace: ['0a', 'f9'],
+  };
   return { id, base, spec, ok: true, result: measured } as const;
 });
 const templates = templatesOf(asked);
@@ -54,10 +59,10 @@ function core(found: FoundTrial): object {
   const { id, base, template, seed, ok } = found;
   if (!found.ok) return { id, base, template, seed, ok, failure: found.failure };
   const { acceptance, influence, greedy, sampled, cost } = found.result;
-  const { fe, finalFe, worstCase, rsi, rsiSampled, retainKl, retainValue, overrun, checkpoint } = found.result;
+  const { fe, finalFe, worstCase, rsi, rsiSampled, retainKl, retainValue, overrun, checkpoint, policy } = found.result;
   const counts = ({ gradientSteps, environmentSteps }: Measured['cost']['correct']) => [gradientSteps, environmentSteps];
   return {
-    ...{ id, base, template, seed, ok, fe, finalFe, worstCase, rsi, rsiSampled, retainKl, retainValue, overrun, checkpoint },
+    ...{ id, base, template, seed, ok, fe, finalFe, worstCase, rsi, rsiSampled, retainKl, retainValue, overrun, checkpoint, policy },
     ...{ accepted: [acceptance.accepted, acceptance.reasons], influence: [influence.printed, influence.unsaturated] },
     ...{ greedy: greedy.meanReturn, sampled: [sampled.meanReturn, sampled.occupancy, sampled.toxicRate] },
     cost: [counts(cost.correct), counts(cost.identify)],
@@ -177,7 +182,7 @@ describe('readSource(…)', () => {
   });
 
   it('reads what a table needs of a base', async () => {
-    const done = { policy: '', environmentSteps: 7, gradientSteps: 5, returns: curve, trace: ['x'] };
+    const done = { policy: 'f0', environmentSteps: 7, gradientSteps: 5, returns: curve, trace: ['x'] };
     const failure = { kind: 'diverged', message: 'NaN' };
     const played = { greedy: { meanReturn: 500 }, sampled: { meanReturn: 480 }, random: { meanReturn: 20 } };
     const lines = [
@@ -187,8 +192,8 @@ describe('readSource(…)', () => {
     ];
     writeFileSync(join(folder, 'bases.jsonl'), lines.map((line) => `${canonicalJson(line)}\n`).join(''));
     expect(await all(readSource(folder, asked).bases)).toEqual([
-      { id: 'c', cost: { environmentSteps: 7, gradientSteps: 5 }, returns: { greedy: 500, sampled: 480, random: 20 } },
-      { id: 'a', cost: { environmentSteps: 7, gradientSteps: 5 } },
+      { id: 'c', cost: { environmentSteps: 7, gradientSteps: 5 }, policy: 'f0', returns: { greedy: 500, sampled: 480, random: 20 } },
+      { id: 'a', cost: { environmentSteps: 7, gradientSteps: 5 }, policy: 'f0' },
       { id: 'b', cost: null, failure },
     ]);
   });

@@ -24,6 +24,7 @@ export interface Found {
   readonly host?: string;
   readonly notAccepted?: readonly string[];
   readonly overrun?: Overrun;
+  readonly policy?: string;
 }
 
 export interface SyntheticTrial {
@@ -43,7 +44,7 @@ const spec = {} as TrialSpec; // the tables read the plan, not the spec
 
 export function result(found: Found): TrialResult {
   const { fe = 0.9, finalFe = 0.95, worstCase = 0.05, toxicRate = 0.01, rsi = 1, rsiSampled = 1, meanReturn = 500 } = found;
-  const { gradientSteps = 500, identifySteps = 40_000, environmentSteps = 0, notAccepted = [], overrun = null } = found;
+  const { gradientSteps = 500, identifySteps = 40_000, environmentSteps = 0, notAccepted = [], overrun = null, policy = '' } = found;
   const cost = { gradientSteps: 0, environmentSteps: 0, samples: 0 };
   return {
     acceptance: {
@@ -57,7 +58,7 @@ export function result(found: Found): TrialResult {
     greedy: { ...evaluation, meanReturn, toxicRate: 0.5 },
     sampled: { ...evaluation, meanReturn: 0, toxicRate },
     cost: { identify: { ...cost, environmentSteps: identifySteps }, correct: { ...cost, gradientSteps, environmentSteps } },
-    ...{ checkpoint: gradientSteps, policy: '', forgetSet: '', trace: [] },
+    ...{ checkpoint: gradientSteps, policy, forgetSet: '', trace: [] },
   };
 }
 
@@ -68,7 +69,9 @@ export const baseIdOf = (engine: Asked['engine'], seed: number): string =>
 export interface Synthetic {
   readonly trials: readonly SyntheticTrial[];
   /** By seed; default: 31,250 gradient steps, 200,000 environment steps, trained in 10 s on host `a`, returns 500, sampled 480, random 20. */
-  readonly bases?: Readonly<Record<number, { failure?: Failure; host?: string; trainMs?: number | null; returns?: BaseReturns }>>;
+  readonly bases?: Readonly<
+    Record<number, { failure?: Failure; host?: string; trainMs?: number | null; returns?: BaseReturns; policy?: string }>
+  >;
 }
 
 /** A plan and its rows, as the files would give them. */
@@ -82,9 +85,9 @@ export function synthetic({ trials, bases = {} }: Synthetic): { asked: Asked[]; 
   );
   const seedOf = new Map(asked.map(({ baseId, seed }) => [baseId, seed]));
   const baseRows = [...seedOf].map(([id, seed]) => {
-    const { failure, returns = { greedy: 500, sampled: 480, random: 20 } } = bases[seed] ?? {};
+    const { failure, policy = '', returns = { greedy: 500, sampled: 480, random: 20 } } = bases[seed] ?? {};
     const cost = { gradientSteps: 31_250, environmentSteps: 200_000 };
-    return failure ? { id, cost: null, failure } : { id, cost, returns };
+    return failure ? { id, cost: null, failure } : { id, cost, returns, policy };
   });
   const rows = trials.flatMap(({ row }, i): FoundTrial[] => {
     const { id, baseId: base, template, seed } = asked[i]!;

@@ -350,9 +350,9 @@ describe('csvReport(…)', () => {
     const report = await reportOf([...arm('tsf', [{ rsi: 0.25 }, { kind: 'bug', message: 'a, "b"' }, undefined])], { perSeed: true });
     const rsi = parseCsv(csvReport(report, 'seeds')).filter(([, , , , , , , , metric]) => metric === 'rsi');
     expect(rsi.map((line) => line.slice(3))).toEqual([
-      ['1', 'ok', '1', '1', '0', 'rsi', '%', '25'],
-      ['2', 'failed', '1', '0', '1', 'rsi', '%', ''],
-      ['3', 'missing', '1', '0', '0', 'rsi', '%', ''],
+      ['1', 'ok', '1', '1', '0', 'rsi', '%', '25', '', ''],
+      ['2', 'failed', '1', '0', '1', 'rsi', '%', '', '', ''],
+      ['3', 'missing', '1', '0', '0', 'rsi', '%', '', '', ''],
     ]);
     expect(parseCsv(csvReport(report, 'unfinished')).map((line) => line.slice(3))).toEqual([
       ['seed', 'correctionSeed', 'state', 'why', 'engine'],
