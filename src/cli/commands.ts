@@ -1,6 +1,7 @@
 import { compareCommand } from './compare.ts';
 import { cancelCommand, pauseCommand, resumeCommand, workersCommand } from './control.ts';
 import { exportCommand } from './export.ts';
+import { listCommand } from './list.ts';
 import { logsCommand } from './logs.ts';
 import { main, withExamples } from './main.ts';
 import { planCommand } from './plan.ts';
@@ -28,6 +29,11 @@ export const runCommandLine = (): Promise<void> =>
       'table quick --baseline none --metric fe,rsi': 'differences to the untouched base, seed by seed',
       'table quick --group-by strategy --format tex': 'averaged over all other axes, for a paper',
       'table quick --json': 'full precision, for programs',
+    }),
+    withExamples(listCommand, {
+      list: 'the results there are, with counts',
+      'list quick': 'every trial and base of results/quick, with the digests of their policies',
+      'list quick --where state!=ok': 'what failed or is missing, and why',
     }),
     withExamples(compareCommand, {
       'compare engines --axis engine --to wasm': 'the engines of a sweep side by side, and where they part',

@@ -54,6 +54,12 @@ export function namesOf(planned: readonly PlannedTrial[]): (id: string, spec: Tr
   };
 }
 
+/** What a base is called among the bases of its sweep, without its seed: `cartpole/angle ppo.gamma=0.98`. */
+export function baseArm({ scenario, overrides, spec }: Pick<PlannedTrial, 'scenario' | 'overrides' | 'spec'>): string {
+  const own = Object.entries(overrides).filter(([name]) => name === 'engine' || name.startsWith('ppo.'));
+  return wholeArm([scenario, ...own.map(([name, value]) => `${name}=${short(value)}`)].join(' '), spec.base.engine);
+}
+
 const SEEDS = new Set(['seed', 'correctionSeed']);
 const placeOf = ({ base, rules }: TrialSpec): string => canonicalJson([base.environment, base.options, rules]);
 

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
+import { printGot } from '../contract/problems.ts';
 import type { BaseRow, Failure, Provenance, TrialRow } from '../contract/rows.ts';
 import { parseRow } from '../coordinator/store.ts';
 import { type Asked, templateOf } from './asked.ts';
@@ -31,13 +32,13 @@ export type FoundTrial = { readonly id: string; readonly base: string; readonly 
   | { readonly ok: false; readonly failure: Failure }
 );
 
-/** Reads, never writes. A missing file has no lines. */
-export function readSource(folder: string, asked: readonly Asked[]): Source {
+/** Reads, never writes. A missing file has no lines. A line that is no row throws ConfigError, or is left out and told to `broken`. */
+export function readSource(folder: string, asked: readonly Asked[], broken?: (message: string) => void): Source {
   const templates = templatesOf(asked);
   return {
-    bases: each(join(folder, 'bases.jsonl'), readBase),
-    provenance: each(join(folder, 'provenance.jsonl'), readProvenance),
-    trials: each(join(folder, 'trials.jsonl'), (line, where) => readTrial(line, where, templates)),
+    bases: each(join(folder, 'bases.jsonl'), readBase, broken),
+    provenance: each(join(folder, 'provenance.jsonl'), readProvenance, broken),
+    trials: each(join(folder, 'trials.jsonl'), (line, where) => readTrial(line, where, templates), broken),
   };
 }
 
@@ -47,7 +48,11 @@ const CHUNK = 1 << 20;
  * What `read` makes of every complete line; what stands behind the last newline is not one. Whole chunks are decoded at once, not line by
  * line as the coordinator's `readLines` does, which must know at which byte each begins.
  */
-async function* each<T>(path: string, read: (line: string, where: () => string) => T): AsyncGenerator<T[]> {
+async function* each<T>(
+  path: string,
+  read: (line: string, where: () => string) => T,
+  broken?: (message: string) => void,
+): AsyncGenerator<T[]> {
   const file = await open(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
@@ -66,7 +71,12 @@ async function* each<T>(path: string, read: (line: string, where: () => string) 
       const batch: T[] = [];
       for (let start = 0, end = text.indexOf('\n'); end >= 0; start = end + 1, end = text.indexOf('\n', start)) {
         number++;
-        batch.push(read(text.slice(start, end), () => `${path}:${number}`));
+        try {
+          batch.push(read(text.slice(start, end), () => `${path}:${number}`));
+        } catch (error) {
+          if (broken === undefined || !(error instanceof ConfigError)) throw error;
+          broken(error.message);
+        }
       }
       yield batch;
       buffer.copy(buffer, 0, complete, filled);
@@ -243,7 +253,19 @@ export function readTrial(line: string, where: () => string, templates: Template
     return { ok: true, base, id, template: known.template, seed, result: new Skimmed(texts) };
   }
   const row = parseRow(line, 'trial', where()) as TrialRow;
+  if (row.ok && !isMeasured(row.result as unknown as Readonly<Record<string, unknown>>))
+    throw new ConfigError(
+      `${where()}: expected the numbers of a trial, got ${printGot(row.result)}; delete the line, and the next run computes its row anew`,
+    );
   return { ...row, template: templateOf(row.spec), seed: row.spec.base.seed };
+}
+
+const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> => isObject(value) && !Array.isArray(value);
+
+/** Whether a result has the parts that columns read numbers of. */
+function isMeasured({ acceptance, influence, greedy, sampled, cost }: Readonly<Record<string, unknown>>): boolean {
+  if (![influence, greedy, sampled].every(isMapping) || !isMapping(acceptance) || !isMapping(cost)) return false;
+  return Array.isArray(acceptance['reasons']) && isMapping(cost['identify']) && isMapping(cost['correct']);
 }
 
 /** A part of a line keeps the whole text alive that it is a part of, a MiB of it; what JSON.parse makes is new. */

@@ -11,6 +11,11 @@ const { exportCommand } = await load<{ exportCommand: Command }>('export.js');
 const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
 const { whyCommand } = await load<{ whyCommand: Command }>('why.js');
 const { logsCommand } = await load<{ logsCommand: Command }>('logs.js');
+const { listCommand } = await load<{ listCommand: Command }>('list.js');
+const commands = (threadModule: string): Command[] => [
+  ...[runCommand({ threadModule }), rerunCommand({ threadModule })],
+  ...[exportCommand, whyCommand, logsCommand, listCommand],
+];
 
 /** The compiled command line, called in this process: half a second sooner than `spc`. */
 export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pick<SpcOptions, 'jobs'> = {}): Promise<Left> {
@@ -24,7 +29,7 @@ export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pi
     }) as typeof process.stdout.write;
   }
   try {
-    await spc.main(args, [runCommand({ threadModule }), rerunCommand({ threadModule }), exportCommand, whyCommand, logsCommand]);
+    await spc.main(args, commands(threadModule));
     return { code: Number(process.exitCode ?? 0), signal: null, ...said };
   } finally {
     process.exitCode = undefined;

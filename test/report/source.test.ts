@@ -136,6 +136,11 @@ describe('readTrial(…)', () => {
     expect(asked.map(({ template }) => template)).not.toContain(found.template);
   });
 
+  it.each(['acceptance', 'influence', 'greedy', 'sampled', 'cost'])('says where a row lacks its numbers: no %s', (part) => {
+    const { [part as 'cost']: _, ...rest } = rows[0]!.result;
+    expect(() => read(canonicalJson({ ...rows[0]!, result: rest }))).toThrow(/^trials\.jsonl:1: expected the numbers of a trial, got /);
+  });
+
   it.each(['{"id":"x"', '{}', '[]', 'null', ''])('says what %j is not', (line) => {
     expect(() => read(line)).toThrow(/^trials\.jsonl:1: expected the row of a trial, got /);
   });

@@ -169,6 +169,8 @@ export function runTrial(spec, base, engine, observe) {
           violatingShare: 0.1,
           regionShare: 0.2,
         },
+        influence: { printed: 0.5, unsaturated: 0.6, pairs: 900, kept: 900 },
+        overrun: null,
         fe: share,
         finalFe: share,
         worstCase: 0.01,
