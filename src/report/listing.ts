@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { basesOf, expand, type PlannedTrial } from '../coordinator/expand.ts';
 import { baseArm, wholeArm } from '../coordinator/labels.ts';
 import { loadFrozen } from '../coordinator/load.ts';
