@@ -1,6 +1,7 @@
 import { compareCommand } from './compare.ts';
 import { cancelCommand, pauseCommand, resumeCommand, workersCommand } from './control.ts';
 import { exportCommand } from './export.ts';
+import { initCommand } from './init.ts';
 import { listCommand } from './list.ts';
 import { logsCommand } from './logs.ts';
 import { main, withExamples } from './main.ts';
@@ -18,6 +19,10 @@ import { workerCommand } from './worker.ts';
 /** Finds and runs what the command line says. */
 export const runCommandLine = (): Promise<void> =>
   main(process.argv.slice(2), [
+    withExamples(initCommand, {
+      'init cartpole/angle': 'writes cartpole-angle.yaml, with a comment for every key',
+      'init lunarlander/descent --out moon.yaml': 'under another name',
+    }),
     withExamples(planCommand, {
       'plan sweeps/quick.yaml': 'arms, seeds, trials, and what is there already',
       'plan sweeps/quick.yaml seeds=10 --list': 'every trial',
