@@ -1,5 +1,6 @@
 import { compareCommand } from './compare.ts';
 import { cancelCommand, pauseCommand, resumeCommand, workersCommand } from './control.ts';
+import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { initCommand } from './init.ts';
 import { listCommand } from './list.ts';
@@ -69,5 +70,6 @@ export const runCommandLine = (): Promise<void> =>
     pauseCommand,
     resumeCommand,
     cancelCommand,
+    withExamples(doctorCommand, { doctor: 'what is here, what it is for, how to get what is not', 'doctor --json': 'for programs' }),
     withExamples(schemaCommand, { 'schema > sweep.schema.json': 'for an editor that completes and checks YAML' }),
   ]);

@@ -104,7 +104,7 @@ export function starterSweep(scenario: string, { forbidden, seconds, ppo }: Tune
   const paper = world.actionBounds === null ? ['    # and: tsf:paper, zsi:paper, ... (as the paper prints them)'] : [];
   const shown = visible(file);
   return `${[
-    `# Does a policy of ${world.id} stop ${forbidden}, and what does it keep of its return?`,
+    `# Does a policy of ${world.id} stop ${forbidden}, and what does it keep?`,
     `# Three bases of about ${seconds} s each on one core, nine trials. Next:`,
     `#   spc plan ${shown}   checks it, and says what it would run`,
     `#   spc run ${shown}    runs it; after a crash the same command goes on`,

@@ -11,12 +11,13 @@ const { exportCommand } = await load<{ exportCommand: Command }>('export.js');
 const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
 const { whyCommand } = await load<{ whyCommand: Command }>('why.js');
 const { logsCommand } = await load<{ logsCommand: Command }>('logs.js');
+const { doctorCommand } = await load<{ doctorCommand: Command }>('doctor.js');
 const { initCommand } = await load<{ initCommand: Command }>('init.js');
 const { planCommand } = await load<{ planCommand: Command }>('plan.js');
 const { listCommand } = await load<{ listCommand: Command }>('list.js');
 const commands = (threadModule: string): Command[] => [
   ...[runCommand({ threadModule }), rerunCommand({ threadModule })],
-  ...[exportCommand, whyCommand, logsCommand, listCommand, initCommand, planCommand],
+  ...[exportCommand, whyCommand, logsCommand, listCommand, initCommand, planCommand, doctorCommand],
 ];
 
 /** The compiled command line, called in this process: half a second sooner than `spc`. */
