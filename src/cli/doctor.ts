@@ -12,6 +12,7 @@ import type { Shape } from '../math/engine.ts';
 import { size } from '../math/layout.ts';
 import { makeEngine } from '../worker/engines.ts';
 import { findBinding, REMEDIES, tensorFlowVersion } from '../worker/tfjs/find.ts';
+import { FEWEST_FILES } from './files.ts';
 import { ask, diskAt, findProgram, groupCores, groupMemory, HERE, limitOf, type Place } from './machine.ts';
 import { RESULTS } from './table.ts';
 import { WIDTH } from './text.ts';
@@ -39,8 +40,6 @@ const EXIT_BAD = 1;
 const PATIENCE_MS = 2_000;
 
 const [MB, GB] = [1e6, 1e9];
-/** A run of two threads holds 53 files in two processes, measured; the rest is for results. */
-const LEAST_FILES = 128;
 /** Of a run of two threads, measured: 140 MB in each of its two processes. */
 const LEAST_MEMORY = 500 * MB;
 const LEAST_DISK = 100 * MB;
@@ -134,8 +133,8 @@ function addresses(place: Place): Check[] {
 function files(place: Place): Check {
   const limit = limitOf('Max open files', place);
   const found = limit === null ? 'unlimited' : limit === undefined ? 'unknown here' : String(limit);
-  const ok = limit === null || limit === undefined || limit >= LEAST_FILES;
-  return needed('open files', ok, found, `${LEAST_FILES} or more`, `ulimit -n ${8 * LEAST_FILES}`);
+  const ok = limit === null || limit === undefined || limit >= FEWEST_FILES;
+  return needed('open files', ok, found, `${FEWEST_FILES} or more`, 'ulimit -n 1024');
 }
 
 function disk(results: string): Check {

@@ -1,3 +1,4 @@
+import type { complete as completeIn } from '../../src/cli/complete.ts';
 import type { main } from '../../src/cli/main.ts';
 import type { Injected } from '../../src/cli/run.ts';
 import type { Left, SpcOptions } from './spc.ts';
@@ -11,13 +12,32 @@ const { exportCommand } = await load<{ exportCommand: Command }>('export.js');
 const [{ runCommand }, { rerunCommand }] = [await load<{ runCommand: Make }>('run.js'), await load<{ rerunCommand: Make }>('rerun.js')];
 const { whyCommand } = await load<{ whyCommand: Command }>('why.js');
 const { logsCommand } = await load<{ logsCommand: Command }>('logs.js');
+const { completionCommand } = await load<{ completionCommand: Command }>('completion.js');
 const { doctorCommand } = await load<{ doctorCommand: Command }>('doctor.js');
 const { initCommand } = await load<{ initCommand: Command }>('init.js');
 const { planCommand } = await load<{ planCommand: Command }>('plan.js');
 const { listCommand } = await load<{ listCommand: Command }>('list.js');
+const { tableCommand } = await load<{ tableCommand: Command }>('table.js');
+const { compareCommand } = await load<{ compareCommand: Command }>('compare.js');
+const { complete } = await load<{ complete: typeof completeIn }>('complete.js');
+
+/** What tab offers: the last word is the one under the cursor. */
+export const completed = (...words: string[]): string[] => complete(['spc', ...words], commands('')).map(({ value }) => value);
+
 const commands = (threadModule: string): Command[] => [
   ...[runCommand({ threadModule }), rerunCommand({ threadModule })],
-  ...[exportCommand, whyCommand, logsCommand, listCommand, initCommand, planCommand, doctorCommand],
+  ...[
+    exportCommand,
+    whyCommand,
+    logsCommand,
+    listCommand,
+    initCommand,
+    planCommand,
+    doctorCommand,
+    completionCommand,
+    tableCommand,
+    compareCommand,
+  ],
 ];
 
 /** The compiled command line, called in this process: half a second sooner than `spc`. */
