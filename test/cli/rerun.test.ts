@@ -115,6 +115,48 @@ describe('spc rerun RESULTS --where FILTER', () => {
   });
 });
 
+describe('spc rerun, plan --list and why of a sweep with more axes', () => {
+  const sweep = scratch({
+    seeds: 1,
+    strategies: 'none, tsf',
+    more: '  correct.steps: [100, 500]\n  ppo.gamma: [0.98, 0.99]\nengine: reference\n',
+  });
+  beforeAll(async () => {
+    await inProcess(sweep.run);
+  });
+  const arms = ['none', 'tsf correct.steps=100', 'tsf correct.steps=500'].flatMap((arm) =>
+    ['0.98', '0.99'].map((gamma) => `cartpole/angle ${arm} ppo.gamma=${gamma} engine=reference`),
+  );
+
+  it('name the whole arm of every trial', async () => {
+    const left = await inProcess(['rerun', sweep.folder, '--where', '']);
+    const named = left.stdout.split('\n').flatMap((line) => line.match(/^identical {2}[a-z2-7]{16} {2}(.*) seed 1\/0$/)?.[1] ?? []);
+    expect(named.sort()).toEqual(arms.toSorted());
+    const { trials } = JSON.parse((await inProcess(['rerun', sweep.folder, '--where', '', '--json'])).stdout) as {
+      trials: { id: string; arm: string }[];
+    };
+    expect(trials.map(({ arm }) => arm).sort()).toEqual(arms.toSorted());
+    const list = await inProcess(['plan', sweep.file, '--results', sweep.results, '--list']);
+    for (const { id, arm } of trials) {
+      expect(list.stdout).toMatch(new RegExp(`^${id} {2}.* {2}cached {2}${arm}$`, 'm'));
+      expect((await inProcess(['why', sweep.folder, id])).stdout).toContain(`${id}  ${arm} seed 1/0\n`);
+    }
+  });
+
+  it('so does a list of failures', async () => {
+    const edited = sweep.lines('trials.jsonl').map((line) => {
+      const { result: _, ...row } = JSON.parse(line) as { result: object };
+      return `${JSON.stringify({ ...row, ok: false, failure: { kind: 'diverged', message: 'NaN' } })}\n`;
+    });
+    const before = readFileSync(join(sweep.folder, 'trials.jsonl'), 'utf8');
+    writeFileSync(join(sweep.folder, 'trials.jsonl'), edited.join(''));
+    const left = await inProcess(['table', sweep.folder, '--missing']);
+    writeFileSync(join(sweep.folder, 'trials.jsonl'), before);
+    for (const arm of arms)
+      expect(left.stdout.replaceAll(',', '').replaceAll(/\n +(?=engine)/g, ' ')).toContain(`${arm}\n  1/0  failed   diverged: NaN\n`);
+  });
+});
+
 describe('spc rerun of rows by TensorFlow, made on another processor', () => {
   const sweep = scratch({ seeds: 1, strategies: 'none, tsf', more: 'engine: tfjs-cpu\n' });
   /** Where the package is not installed, its name and version are found here: the jobs are made up and load none of it. */
