@@ -124,7 +124,9 @@ describe('machine', () => {
     const two = machine({
       'proc/self/cgroup': '0::/a/b\n',
       'cgroup/a/cpu.max': '150000 100000\n',
+      'cgroup/cpu.max': '300000 100000\n',
       'cgroup/a/b/cpu.max': 'max 100000\n',
+      'cgroup/a/memory.max': '9000000000\n',
       'cgroup/a/b/memory.max': '5000000000\n',
     });
     expect([groupCores(two), groupMemory(two)]).toEqual([1.5, 5e9]);
