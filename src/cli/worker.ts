@@ -29,6 +29,8 @@ interface WorkerArguments extends BrokerArguments {
 }
 
 const LOOK_MS = 250;
+/** A card that is not taken away vanishes by itself: no reason to wait for a broker that is away. */
+const MANNERS_MS = 2_000;
 const MB = 1024 * 1024;
 
 /** Takes jobs from a broker until it is told to stop, or for as long as there are any. Exit codes: 0; 129, 130 and 143 drained by a signal. */
@@ -88,7 +90,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
     clearTimeout(late);
     interrupt.end();
     pool.stop();
-    await presence.close();
+    await link.clock.within(MANNERS_MS, presence.close());
     await bus.close();
     await link.close();
   }

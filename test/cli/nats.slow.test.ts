@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { noServer, startServer } from '../bus/nats/servers.ts';
 import { scratch, sleep, spc, start } from './spc.ts';
@@ -62,6 +63,23 @@ describe.skipIf(noServer)('spc run --nats and spc worker, over a real broker', {
     const { code, stderr } = await run.done;
     expect([code, sweep.lines('trials.jsonl').length], stderr).toEqual([0, 2]);
     expect((await all.done).code).toBe(0);
+  });
+
+  it('a worker without work leaves on SIGTERM though its broker is gone', async () => {
+    const server = await startServer();
+    const sweep = scratch({ seeds: 1, strategies: 'none' });
+    const run = start([...sweep.run, '--nats', server.url], REAL); // which makes what a worker asks for
+    const worker = start(['worker', '--nats', server.url, '--slots', '2', '--engine', 'reference'], REAL);
+    await once(worker.child.stderr!, 'data'); // its first line says that it has joined
+    await sleep(2_000);
+    await server.kill();
+    await sleep(3_000);
+    const since = performance.now();
+    process.kill(worker.pid, 'SIGTERM');
+    expect((await worker.done).code).toBe(143);
+    expect(performance.now() - since).toBeLessThan(6_000); // it took 27 s
+    process.kill(run.pid, 'SIGKILL');
+    await run.done;
   });
 
   it('a worker without work leaves after --until-idle', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Files } from '../../src/bus/bus.ts';
+import type { Completion, Files } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
 import { AbortedError, ContentError, TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
@@ -162,6 +162,29 @@ describe('Agent.run()', () => {
     expect(done).toEqual([one.id]);
     await working;
     expect((await bus.next(10))?.job.id).toBe(two.id);
+  });
+
+  it.each([
+    ['while it computes', async (): Promise<Finished> => sleep(60_000).then(() => trained(one)), 'stored' as const],
+    ['while it waits for a broker to take its row', async () => trained(one), null],
+  ])('drain() does not wait for a job that is lost to others, %s', async (_, compute, completion) => {
+    await bus.enqueue(one);
+    const lease = (await bus.next(10))!;
+    const never = new Promise<Completion>(() => {});
+    const lost = { ...lease, job: one, sweep: '', attempt: 1, extend: async () => false, release: async () => {} };
+    bus.next = async () => ({ ...lost, complete: () => (completion === null ? never : Promise.resolve(completion)), drop: async () => {} });
+    const agent = make(async (_job, _policy, { signal }) => {
+      const aborted = new Promise<never>((_resolve, reject) =>
+        signal?.addEventListener('abort', () => reject(new AbortedError('told to'))),
+      );
+      return Promise.race([compute(), aborted]);
+    });
+    const working = agent.run();
+    await sleep(60); // the lease is extended every 20 ms: it is known to be lost
+    const since = performance.now();
+    await agent.drain();
+    await working;
+    expect(performance.now() - since).toBeLessThan(1_000);
   });
 
   it('gives back what comes too late for a drain', async () => {

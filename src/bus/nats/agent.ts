@@ -61,7 +61,8 @@ export class NatsAgentBus implements AgentBus {
   /** Null when nothing came, and when the broker or its consumer is away. */
   async #pull(expires: number): Promise<JsMsg | null> {
     try {
-      const consumer = await this.#found();
+      const consumer = await this.#untilEnd(this.#found());
+      if (consumer === null) return null;
       const pull = consumer.next({ expires });
       const message = await this.#untilEnd(pull);
       if (message === null && this.#over) pull.then((late) => late?.nak()).catch(() => {}); // a pull cannot be taken back

@@ -46,6 +46,8 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #clock: Clock;
   readonly #serving = new Map<Lease, { readonly work: Promise<void>; readonly since: number; readonly unwanted: AbortController }>();
+  /** Leases that ran out: what is made of their jobs is welcome, but somebody else makes it too. */
+  readonly #lost = new Set<Lease>();
   #draining = false;
   /** Takes no jobs for now; what runs goes on. */
   held = false;
@@ -64,9 +66,10 @@ export class Agent {
     await Promise.all(Array.from({ length: this.#options.pool.slots }, () => this.#slot()));
   }
 
-  /** Takes nothing more, and resolves when what runs is finished. */
+  /** Takes nothing more, and resolves when what runs is finished; what has gone to others by now is not waited for. */
   async drain(): Promise<void> {
     this.#draining = true;
+    for (const lease of this.#lost) this.#leave(lease);
     await Promise.allSettled([...this.#serving.values()].map(({ work }) => work));
   }
 
@@ -83,6 +86,10 @@ export class Agent {
   stop(): void {
     this.#draining = true;
     this.#options.pool.stop();
+  }
+
+  #leave(lease: Lease): void {
+    this.#serving.get(lease)?.unwanted.abort(LOST);
   }
 
   async #slot(): Promise<void> {
@@ -112,18 +119,24 @@ export class Agent {
         await this.#clock.sleep(AGAIN_MS);
       } finally {
         this.#serving.delete(lease);
+        this.#lost.delete(lease);
       }
     }
   }
 
   async #serve(lease: Lease, unwanted: AbortSignal): Promise<void> {
     const { bus } = this.#options;
-    const stop = this.#clock.every(bus.leaseMs / 4, () => void lease.extend().catch(() => {}));
+    const extend = async (): Promise<void> => {
+      if (await lease.extend()) return;
+      this.#lost.add(lease);
+      if (this.#draining) this.#leave(lease);
+    };
+    const stop = this.#clock.every(bus.leaseMs / 4, () => void extend().catch(() => {}));
     try {
       const { row, provenance } = await this.#compute(lease, unwanted);
       const result = { kind: lease.job.kind, row, provenance } as JobResult;
       this.tally[row.ok ? 'done' : 'failed']++;
-      if ((await lease.complete(result)) === 'conflict') {
+      if ((await untilLost(lease.complete(result), unwanted)) === 'conflict') {
         this.#warn(`determinism alarm: ${lease.job.kind} ${lease.job.id} was computed twice, with different rows`);
       }
     } catch (error) {
@@ -174,6 +187,20 @@ export class Agent {
   #warn(message: string): void {
     this.#options.warn?.(message);
   }
+}
+
+const LOST = 'the lease of it is lost';
+
+/** A broker that is away may take ten minutes to be given up: who leaves does not wait for it with a job that is another's. */
+function untilLost<T>(work: Promise<T>, unwanted: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      if (unwanted.reason === LOST) reject(new AbortedError(LOST));
+    };
+    unwanted.addEventListener('abort', leave);
+    leave();
+    work.then(resolve, reject).finally(() => unwanted.removeEventListener('abort', leave));
+  });
 }
 
 /** It took its workers down, or every one of them lost it: its row says so, and the next run tries it again. */
