@@ -9,7 +9,7 @@ import { sweepJsonSchema } from '../contract/sweep.ts';
 import { TUNED } from '../contract/tuned.ts';
 import { visible } from '../contract/visible.ts';
 import { METRICS } from '../report/metrics.ts';
-import { resultsFolders } from './folders.ts';
+import { namesBelow, resultsFolders } from './folders.ts';
 import { type Command, describeOf, nameOf, type Option, type Place, shapeOf } from './shape.ts';
 import { RESULTS } from './table.ts';
 
@@ -181,9 +181,7 @@ function entriesOf(folder: string): Dirent[] {
 /** Names of sweeps under the folder of results, and paths. */
 function results(current: string, { command, given }: Line): Candidate[] {
   const root = command === 'rerun' || command === 'export' ? RESULTS : (given['results'] ?? RESULTS);
-  const named = resultsFolders(root, 1)
-    .filter((path) => path !== root)
-    .map((path) => basename(path));
+  const named = namesBelow(root);
   return [...named.map((value) => ({ value, about: `${root}/${value}` })), ...paths(current, null)];
 }
 
@@ -193,7 +191,7 @@ const [DIGEST, MANY] = [12, 200];
 function digests({ given }: Line): Candidate[] {
   const named = given['results'];
   const here =
-    named === undefined ? resultsFolders(RESULTS, 1) : [named, join(RESULTS, named)].filter((path) => existsSync(join(path, 'policies')));
+    named === undefined ? resultsFolders(RESULTS) : [named, join(RESULTS, named)].filter((path) => existsSync(join(path, 'policies')));
   return here
     .flatMap((folder) => entriesOf(join(folder, 'policies')).map(({ name }) => ({ folder, name })))
     .filter(({ name }) => /^[0-9a-f]{64}\.safetensors$/.test(name))

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { readLines } from '../coordinator/lines.ts';
 
 /** A results folder, counted without being understood: rows of ended trials, and how many its frozen plan asks for. */
@@ -29,6 +29,12 @@ export function resultsFolders(root: string, depth = DEPTH): string[] {
     return [];
   }
 }
+
+/** What they are called in a command: their paths below `root`. */
+export const namesBelow = (root: string): string[] =>
+  resultsFolders(root)
+    .filter((path) => path !== root)
+    .map((path) => relative(root, path));
 
 export async function countFolder(folder: string): Promise<FolderCounts> {
   let [trials, failed, bases] = [0, 0, 0];

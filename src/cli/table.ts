@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import { didYouMean, either, printProblem } from '../contract/problems.ts';
 import { whatIsThere } from '../coordinator/there.ts';
+import { namesBelow } from './folders.ts';
 import { say } from './text.ts';
 
 /** Where `run` leaves its results. */
@@ -98,20 +99,9 @@ export function resultsFolder(given: string, root: string = RESULTS): string {
 
 const hasSweep = (folder: string): boolean => folder !== '' && existsSync(join(folder, 'sweep.yaml'));
 
-/** The results folders under `root`, by their paths below it; those of the reference are a folder deeper. */
-function below(root: string, depth = 2): string[] {
-  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  const names = isFolder ? readdirSync(root).sort() : [];
-  return names.flatMap((name) => {
-    const folder = join(root, name);
-    if (hasSweep(folder)) return [name];
-    return depth > 1 ? below(folder, depth - 1).map((inner) => join(name, inner)) : [];
-  });
-}
-
 /** What could have been meant instead. */
 function what(root: string, given = ''): string {
-  const names = below(root);
+  const names = namesBelow(root);
   const deeper = names.filter((name) => basename(name) === basename(given));
   const meant = deeper.length > 0 ? `did you mean ${either(deeper)}?` : didYouMean(basename(given).replace(/\.ya?ml$/, ''), names);
   if (meant !== undefined) return meant;
