@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import yargs, { type CommandModule } from 'yargs';
 import { ConfigError, TransportError } from '../contract/errors.ts';
 import { HostError } from '../contract/host.ts';
@@ -8,8 +9,8 @@ const USAGE = 2;
 const FAILED = 1;
 const NETWORK = 3;
 
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+const home = new URL('../../', import.meta.url);
+const version = (): string => (JSON.parse(readFileSync(new URL('package.json', home), 'utf8')) as { version: string }).version;
 
 /** Any command: each has arguments of its own. */
 // biome-ignore lint/suspicious/noExplicitAny: yargs cannot say "of some type"
@@ -34,6 +35,7 @@ export async function main(argv: readonly string[], commands: readonly Command[]
       .strict()
       .version(version())
       .help()
+      .epilogue(`Sweeps to begin with, and documents: the folders sweeps and docs of\n${fileURLToPath(home)}`)
       .exitProcess(false)
       .wrap(80)
       .fail((message, error) => {

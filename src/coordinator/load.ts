@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   type Document,
   isAlias,
@@ -336,6 +337,12 @@ function neighbour(file: string): string | undefined {
   }
 }
 
+/** A sweep of that name among those that come with spc: a package lies where nobody looks. */
+function shipped(file: string): string | undefined {
+  const path = fileURLToPath(new URL(`../../sweeps/${encodeURIComponent(basename(file))}`, import.meta.url));
+  return existsSync(path) && /\.ya?ml$/.test(path) ? path : undefined;
+}
+
 function read(file: string): string {
   const refuse = (expected: string, got: string, remedy?: string, cause?: unknown): never => {
     throw new ConfigError(printProblem({ path: [], at: 'value', expected, got, remedy }, file || '(no name)'), { cause });
@@ -352,7 +359,7 @@ function read(file: string): string {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return refuse('UTF-8 text', 'other bytes', 'save the file as UTF-8', error);
     if (code !== 'ENOENT') return refuse('a readable file', code ?? message, undefined, error);
-    const meant = neighbour(file);
+    const meant = neighbour(file) ?? shipped(file);
     return refuse('a sweep file', 'nothing there', meant && `did you mean ${meant}?`, error);
   }
 }
