@@ -1,68 +1,76 @@
-// Builds what a clone needs: AssemblyScript -> wasm -> a base64 module, then TypeScript -> dist.
-// A module's SHA-256 is committed beside its source; other bits are an error, not a surprise.
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// Builds what a clone needs: AssemblyScript -> wasm -> a base64 module, then TypeScript -> dist. Where the sources have not changed
+// since, nothing happens. It is made beside what is there and then put in its place: build/place.mjs says how, build/stamp.mjs when.
+//   node tools/build.mjs [--record]     --record accepts other bits of the WebAssembly modules
+import { chmodSync, realpathSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { compiler, Refused } from './build/compiler.mjs';
+import { clean, keep, scratchFor, share, show, waitForOthers } from './build/place.mjs';
+import { digestsIn, folderOf, isFresh, isPackage, isWhole, NOTE, root, stampOf } from './build/stamp.mjs';
+import { compileModules } from './build/wasm.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const require = createRequire(import.meta.url);
-const at = (...parts) => join(root, ...parts);
-const run = (packageName, script, ...args) =>
-  execFileSync(process.execPath, [join(dirname(require.resolve(`${packageName}/package.json`)), script), ...args], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+const say = (text) => process.stderr.write(`build: ${text}\n`);
+/** A change of the sources while they are compiled: compiled again, so often. */
+const TRIES = 5;
 
-/** What is compiled: the entry, where the module goes as base64, flags of its own. */
-const MODULES = [
-  { from: 'src/math/assembly/kernels.ts', to: 'src/math/engines/kernels.wasm.ts', flags: [] },
-  // Its functions pass vectors to each other; none of them is exported from the module, of which asc warns all the same.
-  { from: 'src/envs/lunarlander/assembly/solver.ts', to: 'src/envs/lunarlander/solver.wasm.ts', flags: ['--disableWarning', '112'] },
-];
-const FLAGS = [
-  '-O3',
-  '--noAssert',
-  '--runtime',
-  'stub',
-  '--enable',
-  'simd',
-  '--disable',
-  'bulk-memory',
-  '--importMemory',
-  '--use',
-  'abort=',
-];
-
-/** Compiles a module and writes it as TypeScript. `--record` accepts new bits on purpose. */
-function compile({ from, to, flags }, record) {
-  const name = basename(from, '.ts');
-  mkdirSync(at('build'), { recursive: true });
-  run('assemblyscript', 'bin/asc.js', from, '-o', `build/${name}.wasm`, ...FLAGS, ...flags);
-  const wasm = readFileSync(at(`build/${name}.wasm`));
-  const digest = createHash('sha256').update(wasm).digest('hex');
-  const file = at(from.replace(/\.ts$/, '.sha256'));
-  if (record) writeFileSync(file, `${digest}\n`);
-  const expected = existsSync(file) ? readFileSync(file, 'utf8').trim() : '(none)';
-  if (digest !== expected) {
-    console.error(
-      `${name}.wasm: expected SHA-256 ${expected}, got ${digest}.\nIf ${dirname(from)} was changed on purpose: node tools/build.mjs --record`,
-    );
-    process.exit(1);
+/** Returns an exit code; what went wrong is said. */
+export async function main({ record = false } = {}) {
+  if (isPackage() || (!record && isFresh())) return 0;
+  const stop = new AbortController();
+  const ended = (name) => stop.abort(name);
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+  for (const name of Object.keys(signals)) process.on(name, ended);
+  try {
+    const started = performance.now();
+    say('compiles the sources, which are new or have changed; 10 s on a calm machine of two cores, and what was built stays usable');
+    await build({ record, signal: stop.signal });
+    say(`done in ${Math.round((performance.now() - started) / 1000)} s`);
+    return 0;
+  } catch (error) {
+    const name = stop.signal.aborted ? stop.signal.reason : undefined;
+    if (name) say(`ended by ${name}; what was built before is as it was`);
+    else if (error instanceof Refused) say(`${error.message}; what was built before is as it was`);
+    else if (error.syscall) say(`expected to write in ${root}, got ${error.message}; what was built before is as it was`);
+    else throw error;
+    return signals[name] ?? 1;
+  } finally {
+    for (const name of Object.keys(signals)) process.off(name, ended);
   }
-  const text = `// Written by tools/build.mjs from ${dirname(from)}; not in git.
-export const ${name.toUpperCase()}_SHA256 = '${digest}';
-export const ${name.toUpperCase()}_WASM = '${wasm.toString('base64')}';
-`;
-  const generated = at(to);
-  mkdirSync(dirname(generated), { recursive: true });
-  if (!existsSync(generated) || readFileSync(generated, 'utf8') !== text) writeFileSync(generated, text);
 }
 
-for (const module of MODULES) compile(module, process.argv.includes('--record'));
+async function build({ record, signal }) {
+  for (let i = 0; i < TRIES; i++) {
+    const stamp = stampOf();
+    if (!record) await waitForOthers(stamp);
+    const scratch = scratchFor(stamp);
+    try {
+      if (!record) await waitForOthers(stamp, scratch.name);
+      const written = await compileModules(scratch.folder, { record, signal });
+      if (!isWhole(folderOf(stamp), stamp)) await compileSources(scratch.folder, { stamp, written, signal });
+      if (stampOf() !== stamp) continue;
+      show(stamp, scratch.folder);
+      clean(stamp);
+      return;
+    } finally {
+      scratch.clear();
+    }
+  }
+  throw new Refused(`the sources changed ${TRIES} times while they were compiled`);
+}
 
-rmSync(at('dist'), { recursive: true, force: true });
-run('typescript', 'bin/tsc', '-p', 'tsconfig.build.json');
-chmodSync(at('dist/cli/cli.js'), 0o755);
+async function compileSources(scratch, { stamp, written, signal }) {
+  const made = join(scratch, 'dist');
+  await compiler('typescript', 'bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', made], signal);
+  if (stampOf() !== stamp) return;
+  chmodSync(join(made, 'cli', 'cli.js'), 0o755);
+  share(made);
+  writeFileSync(join(made, NOTE), `${JSON.stringify({ stamp, written, files: digestsIn(made) })}\n`);
+  keep(made, stamp);
+}
+
+/** npm runs `prepare` for `npx spc` as well, hides what it says, and starts bin/spc.mjs right after, which builds in sight. */
+const isForNpx = ({ npm_lifecycle_event, npm_command, npm_package_resolved } = process.env) =>
+  npm_lifecycle_event === 'prepare' && npm_command === 'exec' && npm_package_resolved === 'null';
+
+const isCalled = process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href;
+if (isCalled && !isForNpx()) process.exitCode = await main({ record: process.argv.includes('--record') });

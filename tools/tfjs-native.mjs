@@ -8,6 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { check, compile, fetchLibrary, lastWords, Missing, regularLibrary, WHEEL } from './tfjs/binding.mjs';
+import { bringPackages, versionOf } from './tfjs/packages.mjs';
 
 const run = promisify(execFile);
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -74,17 +75,12 @@ const demandTool = (command, args, what) =>
     throw new Missing(`expected ${what}, found none (${lastWords(error)}); install it`);
   });
 
-/** The package as npm locked it, where its own install failed and npm left it out. Its scripts do not run again. */
+/** The package as it is locked, where it is not there. */
 async function bringPackage(root, folder) {
-  const { version } = readJson(join(root, 'package-lock.json')).packages[`node_modules/${PACKAGE}`];
-  if (existsSync(join(folder, 'binding')) && readJson(join(folder, 'package.json')).version === version) return version;
+  const version = versionOf(PACKAGE);
+  if (existsSync(join(folder, 'binding')) && readJson(join(folder, 'package.json')).version === version) return;
   say(`npm brings ${PACKAGE} ${version} and what it needs`);
-  const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--include=optional'];
-  await run('npm', ['install', ...flags], { cwd: root }).catch((error) => {
-    throw new Missing(`expected ${PACKAGE} ${version} from npm, got "${lastWords(error)}"`);
-  });
-  if (!existsSync(join(folder, 'binding'))) throw new Missing(`expected npm to install ${PACKAGE} ${version}, found nothing at ${folder}`);
-  return version;
+  await bringPackages(root);
 }
 
 const filesBelow = async (folder) =>
@@ -172,8 +168,7 @@ async function main(root) {
       throw new Missing(`expected the compiled project in dist, found none (${error.code}); npm run build`);
     });
     const regular = regularLibrary(folder);
-    const { version } = readJson(join(root, 'package-lock.json')).packages[`node_modules/${PACKAGE}`];
-    const entry = join(cacheFolder('tfjs-native'), `${version}-tensorflow-${regular ?? WHEEL.version}-${RECIPE}`);
+    const entry = join(cacheFolder('tfjs-native'), `${versionOf(PACKAGE)}-tensorflow-${regular ?? WHEEL.version}-${RECIPE}`);
     let made = !(await cached(entry, digestOf));
     if (made) {
       await demandTool('g++', ['--version'], 'g++');

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
 import { ConfigError, TransportError } from '../contract/errors.ts';
 import { HostError, refused } from '../contract/host.ts';
@@ -12,8 +13,10 @@ const USAGE = 2;
 const FAILED = 1;
 const NETWORK = 3;
 
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+const home = new URL('../../', import.meta.url);
+const version = (): string => (JSON.parse(readFileSync(new URL('package.json', home), 'utf8')) as { version: string }).version;
+
+const MORE = `\`spc help <command>\` tells more of each. Sweeps to begin with, and documents: the folders sweeps and docs of\n${fileURLToPath(home)}`;
 
 /** `examples`: what follows `spc`, and what it is for. */
 export const withExamples = (command: Command, examples: Readonly<Record<string, string>>): Command => ({
@@ -74,7 +77,7 @@ async function parse(argv: readonly string[], commands: readonly Command[]): Pro
     .help()
     .alias('h', 'help')
     .alias('v', 'version')
-    .epilogue(isHelp && argv.length === 1 ? '`spc help <command>` tells more of each.' : '')
+    .epilogue(isHelp && argv.length === 1 ? MORE : '')
     .exitProcess(false)
     .wrap(helpWidth())
     .fail((message, error) => {

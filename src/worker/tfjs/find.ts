@@ -25,9 +25,14 @@ interface Built {
 }
 
 const require = createRequire(import.meta.url);
-const REMEDY = 'npm run tfjs:native brings it; engine: tfjs-cpu goes without';
+/** A package comes without the tools of a clone: what it finds beside itself is another package. */
+const inClone = existsSync(new URL('../../../tools/tfjs.mjs', import.meta.url));
+const REMEDY = `${inClone ? 'npm run tfjs:native' : `npm install -g ${PACKAGES.tfjs}@4.22.0`} brings it; engine: tfjs-cpu goes without`;
 /** What to do where a package is not there, or is not whole. */
-export const REMEDIES = { tfjs: REMEDY, 'tfjs-cpu': 'npm ci brings it, unless it is told to leave optional packages out' } as const;
+export const REMEDIES = {
+  tfjs: REMEDY,
+  'tfjs-cpu': `${inClone ? 'npm run tfjs' : `npm install -g ${PACKAGES['tfjs-cpu']}@4.22.0`} brings it`,
+} as const;
 
 function libraryOf(note: string): string {
   const text = readFileSync(note, 'utf8');
