@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
@@ -10,6 +9,7 @@ import { readFrozen } from '../coordinator/freeze.ts';
 import { labelOf } from '../coordinator/labels.ts';
 import { loadFrozen, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
+import { whatIsThere } from '../coordinator/there.ts';
 import { WHERE_HELP } from '../coordinator/where.ts';
 import { choose, explain, readCandidates, type Why } from '../coordinator/why.ts';
 import { numericsOf } from '../worker/engines.ts';
@@ -41,7 +41,7 @@ function asked({ sweep: given, overrides, results }: WhyArguments): {
   trials: PlannedTrial[];
   digest: string;
 } {
-  const isFile = /\.ya?ml$/.test(given) || statSync(given, { throwIfNoEntry: false })?.isFile() === true;
+  const isFile = /\.ya?ml$/.test(given) || whatIsThere(given).kind === 'file';
   if (!isFile && overrides.length > 0) {
     const remedy = 'name the sweep file instead of its results';
     throw new ConfigError(

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { type Command, nameOf, type Option, type Shape, shapeOf } from '../../src/cli/shape.ts';
@@ -303,5 +304,58 @@ describe('spc', () => {
     writeFileSync(file, 'PK\x03\x04');
     expect(refusal(await call('plan', 'f', '--results', file))).toBe(`--results: expected a folder, got ${file}, which is a zip archive`);
     expect(refusal(await call('plan', 'f', '--results', join(file, 'y')))).toContain('nothing: a part of that path is a file');
+  });
+
+  it('any line is a call, a help text or a refusal in our words', async () => {
+    const options = all.map(([, , { name }]) => name);
+    const word = fc.oneof(
+      fc.constantFrom(
+        ...shapes.map(({ name }) => name),
+        'help',
+        'version',
+        'x.yaml',
+        'seeds=3',
+        'seeds',
+        '10',
+        '-1',
+        '',
+        ' ',
+        'true',
+        'false',
+        '--',
+        '-',
+      ),
+      fc
+        .constantFrom(...options)
+        .chain((name) => fc.constantFrom(`--${name}`, `--no-${name}`, `--${name}=`, `--${name}=3`, `-${name}`, `--${name}=--${name}`)),
+      fc.constantFrom(
+        '-h',
+        '-v',
+        '-abc',
+        '--=',
+        '--a.b.c=1',
+        '--x[]=1',
+        '--__proto__.x=1',
+        '--no-',
+        '---',
+        '-=',
+        '-1e3',
+        '--constructor',
+        '=',
+        '--help=x',
+      ),
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    );
+    const codes = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (argv) => {
+        const said = await call(...argv);
+        codes.add(said.code);
+        if (said.code !== 0) refusal(said);
+        else expect([said.args !== null || stdout !== '', said.text]).toEqual([true, '']);
+      }),
+      { numRuns: 300 },
+    );
+    expect([...codes].sort()).toEqual([0, 2]);
   });
 });
