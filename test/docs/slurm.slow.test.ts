@@ -45,9 +45,13 @@ describe.skipIf(noServer)('the script of docs/slurm.md under a scheduler that si
       said += text;
     });
     await until('the broker says how to join', () => said.endsWith('\n'), 60_000);
-    const sweep = scratch({ seeds: 1, strategies: 'none', more: 'acceptance: report\nppo: { totalTimesteps: 200000, numEnvs: 8 }\n' });
+    const sweep = scratch({ seeds: 1, strategies: 'none', more: 'acceptance: report\nppo: { totalTimesteps: 1000000, numEnvs: 8 }\n' });
     const run = begin([...sweep.run, '--creds', join(folder, 'broker', 'coordinator.creds')], REAL);
 
+    let coordinator = '';
+    run.child.stderr?.on('data', (text: string) => {
+      coordinator += text;
+    });
     const slurm = { SLURM_SUBMIT_DIR: folder, SLURM_CPUS_PER_TASK: '1', SLURM_ARRAY_TASK_ID: '1', SLURM_JOB_ID: '7' };
     const job = begin([], { cwd: tmpdir(), env: slurm, shell: `exec bash "${join(folder, 'workers.sbatch')}"` });
     let log = '';
@@ -57,9 +61,14 @@ describe.skipIf(noServer)('the script of docs/slurm.md under a scheduler that si
     await until('the worker is there', () => log.includes('worker '), 60_000);
     const running = async (): Promise<number> => {
       const board = await spc(['status', '--creds', join(folder, 'broker', 'viewer.creds'), '--json'], REAL);
-      return board.code === 0 ? JSON.parse(board.stdout).workers.flatMap(({ jobs }: { jobs: unknown[] }) => jobs).length : 0;
+      return board.code === 0
+        ? JSON.parse(board.stdout).workers.flatMap(({ running }: { running: { share: number }[] }) =>
+            running.filter(({ share }) => share > 0),
+          ).length
+        : 0;
     };
-    for (const end = Date.now() + 60_000; (await running()) === 0; ) if (Date.now() > end) expect.unreachable('no job began');
+    for (const end = Date.now() + 60_000; (await running()) === 0; )
+      if (Date.now() > end) expect.unreachable(`no job began: ${log}${coordinator}`);
     process.kill(job.pid, 'SIGTERM'); // to the shell, as B: asks; not to its children
     const left = await job.done;
     const [, grace] = script.match(/--grace (\w+)/) ?? [];

@@ -60,7 +60,7 @@ describe('the file of npm pack', { timeout: 600_000 }, () => {
       expect((await call(folder, spc, 'table', join(home, 'results/reference/worlds'))).stdout).toContain('lunarlander/descent');
       const there = join(home, 'sweeps', 'quick.yaml');
       await expect(call(folder, spc, 'plan', 'sweeps/quick.yaml')).rejects.toThrow(
-        `sweeps/quick.yaml: expected a sweep file, got nothing there; did you mean ${there}?`,
+        `sweeps/quick.yaml: expected a sweep file, got nothing; did you mean ${there}?`,
       );
       expect((await call(folder, spc, 'plan', there)).stdout).toMatch(/^quick/);
       expect((await call(folder, spc, '--help')).stdout).toContain(home);
