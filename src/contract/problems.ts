@@ -60,7 +60,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return close[0]?.candidate;
 }
 
-const listNames = (names: readonly string[]): string =>
+/** At most twelve of them. */
+export const listNames = (names: readonly string[]): string =>
   names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length} in all)` : names.join(', ');
 
 /** `did you mean X?`, else the names there are. */
