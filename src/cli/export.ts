@@ -1,14 +1,18 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import { canonicalJson, contentDigest } from '../contract/ids.ts';
-import { didYouMean, printGot } from '../contract/problems.ts';
-import { DiskFiles, writeWhole } from '../coordinator/disk.ts';
+import { didYouMean, listNames, printGot } from '../contract/problems.ts';
+import { DiskFiles } from '../coordinator/disk.ts';
+import { descriptorOf, whatIsThere } from '../coordinator/there.ts';
 import type { Floats } from '../math/engine.ts';
+import { isMembers, type Json, readJson } from '../math/json.ts';
 import { type Entry, layout, size } from '../math/layout.ts';
-import { decodePolicy, encodePolicy, type Policy, parseShape } from '../ppo/policy.ts';
+import { encodePolicy, type Policy, parseShape, readPolicy } from '../ppo/policy.ts';
+import { type Found, nameOf, readInput } from './input.ts';
 import { resultsFolder } from './table.ts';
+import { writeOutput } from './write.ts';
 
 const FORMATS = ['json', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -63,6 +67,8 @@ export function parsePolicyJson(text: string): Policy {
   if (strange !== undefined) throw bad('weights', `no others than ${names.join(', ')}`, strange);
   const params = json.dtype === 'F64' ? new Float64Array(size(shape)) : new Float32Array(size(shape));
   for (const entry of entries) fill(params, entry, Object.hasOwn(weights, entry.name) ? weights[entry.name] : undefined);
+  const twice = keyTwice(text);
+  if (twice !== undefined) throw new RangeError(`expected each key once, got ${printGot(twice)} twice`);
   const policy = { shape, params };
   const digest = contentDigest(encodePolicy(policy));
   if (json.digest !== undefined && json.digest !== digest)
@@ -81,6 +87,21 @@ function parseObject(text: string): Partial<PolicyJson> {
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new RangeError(`expected a JSON object, got ${printGot(value)}`);
+}
+
+/** JSON.parse drops the first of two, and with it what somebody wrote. */
+function keyTwice(text: string): string | undefined {
+  const visit = (json: Json): string | undefined => {
+    if (Array.isArray(json)) return json.map(visit).find((key) => key !== undefined);
+    if (!isMembers(json)) return undefined;
+    const keys = json.members.map(([key]) => key);
+    return keys.find((key, i) => keys.indexOf(key) < i) ?? visit(json.members.map(([, inner]) => inner));
+  };
+  try {
+    return visit(readJson(text));
+  } catch (cause) {
+    throw new RangeError(`expected JSON (${(cause as Error).message})`, { cause });
+  }
 }
 
 function fill(params: Floats, { name, shape, offset }: Entry, value: unknown): void {
@@ -110,18 +131,15 @@ interface ExportArguments {
 /** Reads everything, writes one file, and that only where there is none. */
 async function exportPolicy({ policy: given, to, out, results }: ExportArguments): Promise<void> {
   const format = parseFormat(to);
-  const policy = await readPolicy(given, results);
+  const { policy, others } = await readAny(given, results);
+  if (format === 'json' && policy.params.length > MAX_JSON_WEIGHTS)
+    throw new ConfigError(
+      `--to: expected at most ${MAX_JSON_WEIGHTS} weights for JSON, got ${policy.params.length}; only safetensors holds as many`,
+    );
   const bytes = format === 'json' ? new TextEncoder().encode(printPolicyJson(policy)) : encodePolicy(policy);
-  if (out === undefined) {
-    if (format === 'safetensors')
-      throw new ConfigError('--out: expected a file for safetensors, got none; those bytes are nothing to look at');
-    process.stdout.write(bytes);
-    return;
-  }
-  if (existsSync(out) && !readFileSync(out).equals(bytes))
-    throw new ConfigError(`--out: expected a new file, got ${out}, which is there and another; remove it, or choose another name`);
-  await writeWhole(out, bytes);
-  process.stdout.write(`${contentDigest(encodePolicy(policy))}  ${out}\n`);
+  const isStdout = await writeOutput(out ?? '-', bytes, format === 'json' ? 'text' : 'binary');
+  if (others.length > 0) process.stderr.write(`${nameOf(given)}: left out what is no part of a policy: ${listNames(others)}\n`);
+  if (!isStdout) process.stdout.write(`${contentDigest(encodePolicy(policy))}  ${out}\n`);
 }
 
 function parseFormat(to: string): Format {
@@ -131,20 +149,48 @@ function parseFormat(to: string): Format {
   throw new ConfigError(`--to: expected ${FORMATS.join(' or ')}, got ${printGot(to)}${meant ? `; ${meant}` : ''}`);
 }
 
-/** A file of either format, or the digest of a stored policy. */
-async function readPolicy(given: string, results: string | undefined): Promise<Policy> {
-  if (!existsSync(given)) return readStored(given, results);
-  const bytes = readFileSync(given);
+/** A policy, and the names of tensors in its file that are no part of it. */
+type Read = ReturnType<typeof readPolicy>;
+
+const MAX_BYTES = 2 ** 30;
+/** A string holds no more than 2^29 characters, and a weight takes up to 26 of them. */
+const MAX_JSON_BYTES = 2 ** 29 - 2 ** 20;
+const MAX_JSON_WEIGHTS = 20_000_000;
+
+/** A file of either format, whatever its name, from a pipe too; or the digest of a stored policy. */
+async function readAny(given: string, results: string | undefined): Promise<Read> {
+  if (given !== '-' && descriptorOf(given) === undefined && whatIsThere(given).kind === 'nothing') return readStored(given, results);
+  let isJson = false;
+  const name = nameOf(given);
+  const bytes = await readInput(given, (found) => {
+    isJson = found.format === 'policy-json' || found.format === 'json';
+    if (!isJson && found.format !== 'safetensors') throw new ConfigError(notPolicy(name, found));
+    return isJson ? MAX_JSON_BYTES : MAX_BYTES;
+  });
   const [, named] = basename(given).match(/^([0-9a-f]{64})\.safetensors$/) ?? [];
   const digest = contentDigest(bytes);
   if (named !== undefined && named !== digest)
     throw new ConfigError(`${given}: expected the SHA-256 that is its name, got ${digest}; the file was truncated or altered`);
-  return judged(given, () => (given.endsWith('.json') ? parsePolicyJson(bytes.toString('utf8')) : decodePolicy(bytes)));
+  return judged(name, () => (isJson ? { policy: parsePolicyJson(new TextDecoder().decode(bytes)), others: [] } : readPolicy(bytes)));
 }
 
-async function readStored(given: string, results: string | undefined): Promise<Policy> {
+function notPolicy(given: string, { what, format, remedy }: Found): string {
+  const todo =
+    what === 'a results folder' ? `spc export DIGEST --results ${given} takes a policy of it` : (remedy ?? (format && REMEDY[format]));
+  return `${given}: expected a policy, as safetensors or JSON written by spc, got ${what}${todo ? `; ${todo}` : ''}`;
+}
+const OTHERS = 'spc reads no files of other programs yet; it reads weights that are written as the JSON spc export --help describes';
+const REMEDY: Partial<Record<NonNullable<Found['format']>, string>> = {
+  model: OTHERS,
+  data: OTHERS,
+  sweep: 'spc run trains the policies of a sweep, into its results folder',
+};
+
+async function readStored(given: string, results: string | undefined): Promise<Read> {
   if (!/^[0-9a-f]{1,64}$/.test(given))
-    throw new ConfigError(`policy: expected a file or the beginning of a digest, got ${printGot(given)}, where there is nothing`);
+    throw new ConfigError(
+      `policy: expected a file or the beginning of a digest, got ${printGot(given)}, where there is ${whatIsThere(given).what}`,
+    );
   if (results === undefined)
     throw new ConfigError(`policy: expected --results with a digest, got ${given} alone; name the results folder it is in`);
   const folder = resultsFolder(results);
@@ -161,10 +207,10 @@ async function readStored(given: string, results: string | undefined): Promise<P
   }
   const files = new DiskFiles(folder);
   const bytes = await files.get('policies', digest);
-  return judged(files.path('policies', digest), () => decodePolicy(bytes));
+  return judged(files.path('policies', digest), () => readPolicy(bytes));
 }
 
-function judged(path: string, decode: () => Policy): Policy {
+function judged(path: string, decode: () => Read): Read {
   try {
     return decode();
   } catch (error) {
@@ -179,9 +225,14 @@ export const exportCommand: CommandModule<object, ExportArguments> = {
   describe: 'a policy as JSON for other programs, or back as safetensors',
   builder: (yargs) =>
     yargs
-      .positional('policy', { type: 'string', demandOption: true, describe: 'a .safetensors or .json file, or the beginning of a digest' })
+      .nargs('policy', 1) // without it, - is no value to the parser
+      .positional('policy', {
+        type: 'string',
+        demandOption: true,
+        describe: 'a .safetensors or .json file, - for stdin, or the beginning of a digest',
+      })
       .option('to', { type: 'string', demandOption: true, requiresArg: true, describe: FORMATS.join(' or ') })
-      .option('out', { type: 'string', requiresArg: true, describe: 'the file to write; JSON may go to stdout' })
+      .option('out', { type: 'string', requiresArg: true, describe: 'the file or pipe to write, - for stdout; stdout if left out' })
       .option('results', {
         type: 'string',
         requiresArg: true,

@@ -86,7 +86,8 @@ export function meanings(word: string, candidates: readonly string[]): readonly 
 /** The most probable one. */
 export const nearest = (word: string, candidates: readonly string[]): string | undefined => meanings(word, candidates)[0];
 
-const listNames = (names: readonly string[]): string =>
+/** At most twelve of them. */
+export const listNames = (names: readonly string[]): string =>
   names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length} in all)` : names.join(', ');
 
 /** `a, b or c`. */

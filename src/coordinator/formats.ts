@@ -76,9 +76,9 @@ const latin = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.
 const begins = (head: Uint8Array): string =>
   `it begins with ${Array.from(head.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join(' ')}`;
 
-/** A length below 2^32 (more than 100 MB is refused later, in words), and what begins like JSON of an object. */
+/** A length below 2^32 (more than 100 MB is refused later, in words), and what begins like JSON of an object or like blanks before it. */
 const isSafetensors = (head: Uint8Array): boolean =>
-  head.length > 8 && head.subarray(4, 8).every((byte) => byte === 0) && /^[ \t\r\n]*\{/.test(latin(head.subarray(8, 1032)));
+  head.length > 8 && head.subarray(4, 8).every((byte) => byte === 0) && /^[ \t\r\n]*(\{|$)/.test(latin(head.subarray(8)));
 
 /** How an archive begins: with a file, with none, or as one of several parts. */
 const ZIP = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];

@@ -37,7 +37,7 @@ export function whatIsThere(path: string): There {
 }
 
 function ofStats(path: string, stats: Stats): There {
-  if (stats.isDirectory()) return { kind: 'folder', what: folder(path) };
+  if (stats.isDirectory()) return { kind: 'folder', what: folder(path), remedy: 'name a file in it' };
   if (stats.isFIFO()) return { kind: 'pipe', what: 'a pipe' };
   if (stats.isSocket()) return { kind: 'socket', what: 'a socket' };
   if (!stats.isFile()) return { kind: 'device', what: 'a device' };
@@ -63,4 +63,12 @@ function ends(path: string, size: number): [head: Uint8Array, tail: Uint8Array] 
   } finally {
     closeSync(file);
   }
+}
+
+/** The open file that a path stands for: 0, 1, 2 and those of a shell's <( ). A pipe or socket that has no other name is reached only so. */
+export function descriptorOf(path: string): number | undefined {
+  const standard = ['/dev/stdin', '/dev/stdout', '/dev/stderr'].indexOf(path);
+  if (standard >= 0) return standard;
+  const [, number] = path.match(/^\/(?:dev|proc\/self)\/fd\/(\d{1,9})$/) ?? [];
+  return number === undefined ? undefined : Number(number);
 }

@@ -1,8 +1,10 @@
 import { DivergedError, RefusedError } from '../contract/errors.ts';
 import { canonicalJson, contentDigest } from '../contract/ids.ts';
 import type { Floats, Network, Shape } from '../math/engine.ts';
-import { layout, size } from '../math/layout.ts';
-import { decodeTensors, encodeTensors, type Tensor } from '../math/safetensors.ts';
+import { type Entry, layout, size } from '../math/layout.ts';
+import { encodeTensors, numbersOf, type RawTensor, readTensors, type Tensor } from '../math/safetensors.ts';
+
+const FORMAT = 'spc-policy-1';
 
 /** A trained network as data: `params` in the layout of math/layout.ts. */
 export interface Policy {
@@ -24,30 +26,44 @@ export function encodePolicy(policy: Policy): Uint8Array {
     const count = shape.reduce((n, d) => n * d, 1);
     tensors[name] = { shape, data: policy.params.slice(offset, offset + count) };
   }
-  return encodeTensors(tensors, { format: 'spc-policy-1', shape: canonicalJson(policy.shape) });
+  return encodeTensors(tensors, { format: FORMAT, shape: canonicalJson(policy.shape) });
 }
 
 /** Throws RangeError for a file that is not a policy, whose tensors do not fit its shape, or whose weights are no finite numbers. */
-export function decodePolicy(bytes: Uint8Array): Policy {
-  const { tensors, metadata } = decodeTensors(bytes);
-  if (metadata['format'] !== 'spc-policy-1') throw new RangeError(`policy: expected format spc-policy-1, got ${metadata['format']}`);
+export const decodePolicy = (bytes: Uint8Array): Policy => readPolicy(bytes).policy;
+
+/** The same, and the names of the tensors that are no part of it. */
+export function readPolicy(bytes: Uint8Array): { policy: Policy; others: string[] } {
+  const { tensors, metadata } = readTensors(bytes);
+  if (metadata['format'] !== FORMAT)
+    throw new RangeError(`policy: expected format ${FORMAT}, got ${metadata['format'] ?? none([...tensors.keys()])}`);
   const shape = parseShape(metadata['shape']);
   const entries = layout(shape);
-  const first = tensors[entries[0]?.name ?? '']?.data;
-  const params = first instanceof Float64Array ? new Float64Array(size(shape)) : new Float32Array(size(shape));
-  for (const entry of entries) {
-    const tensor = tensors[entry.name];
-    const expected = JSON.stringify(entry.shape);
-    if (!tensor || JSON.stringify(tensor.shape) !== expected || tensor.data.constructor !== params.constructor)
-      throw new RangeError(
-        `policy: expected tensor ${entry.name} of shape ${expected}, got ${tensor ? JSON.stringify(tensor.shape) : 'none'}`,
-      );
-    const at = tensor.data.findIndex((w) => !Number.isFinite(w));
-    if (at >= 0) throw new RangeError(`policy: expected finite weights, got ${tensor.data[at]} at ${entry.name}[${at}]`);
-    params.set(tensor.data, entry.offset);
+  const dtype = tensors.get(entries[0]?.name ?? '')?.dtype === 'F64' ? 'F64' : 'F32';
+  // All of them before memory is taken: the shape may be a lie.
+  const found = entries.map((entry) => fitting(entry, dtype, tensors.get(entry.name)));
+  const params = dtype === 'F64' ? new Float64Array(size(shape)) : new Float32Array(size(shape));
+  for (const [i, { name, offset }] of entries.entries()) {
+    const weights = numbersOf(name, found[i] as RawTensor);
+    const at = weights.findIndex((w) => !Number.isFinite(w));
+    if (at >= 0) throw new RangeError(`policy: expected finite weights, got ${weights[at]} at ${name}[${at}]`);
+    params.set(weights, offset);
   }
-  return { shape, params };
+  const names = new Set(entries.map(({ name }) => name));
+  return { policy: { shape, params }, others: [...tensors.keys()].filter((name) => !names.has(name)) };
 }
+
+function fitting({ name, shape }: Entry, dtype: string, tensor: RawTensor | undefined): RawTensor {
+  const [expected, got] = [JSON.stringify(shape), tensor && JSON.stringify(tensor.shape)];
+  if (tensor === undefined || got !== expected)
+    throw new RangeError(`policy: expected tensor ${name} of shape ${expected}, got ${got ?? 'none'}`);
+  if (tensor.dtype === dtype) return tensor;
+  throw new RangeError(`policy: expected tensor ${name} of F32 or F64, all of one, got ${tensor.dtype}; convert it where it was written`);
+}
+
+/** What a file of somebody else's has instead of a format. */
+const none = (names: readonly string[]): string =>
+  `none: a valid safetensors file, of another program (${names.length} tensors${names.length > 0 ? `: ${names.slice(0, 3).join(', ')}` : ''}${names.length > 3 ? ', …' : ''})`;
 
 /** The policy that a trial starts from. Throws RefusedError where the file is not that of a base of this shape: its digest may be right all the same. */
 export function decodeBase(bytes: Uint8Array, base: string, shape: Shape): Policy {

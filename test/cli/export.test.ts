@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -9,9 +10,11 @@ import type { Shape } from '../../src/math/engine.ts';
 import { makeEngine } from '../../src/math/engines/index.ts';
 import { size } from '../../src/math/layout.ts';
 import { Stream } from '../../src/math/rng/threefry.ts';
+import { decodeTensors, encodeTensors } from '../../src/math/safetensors.ts';
 import { initialParams } from '../../src/ppo/init.ts';
 import { encodePolicy, type Policy } from '../../src/ppo/policy.ts';
 import { inProcess } from './inprocess.ts';
+import { type Left, spc as startSpc } from './spc.ts';
 
 const shape: Shape = { obsDim: 4, hidden: [8, 6], actions: 2, gaussian: false, separate: false };
 const trained: Policy = { shape, params: Float32Array.from(initialParams(shape, { orthogonalInit: true }, new Stream(1, 2))) };
@@ -110,6 +113,12 @@ describe('parsePolicyJson(text) refuses', () => {
       text.replace(/"trunk\.0\.b": \[[^,]*/, '"trunk.0.b": [1e39'),
       /^weights\.trunk\.0\.b\[0\]: expected a finite float32, got 1e\+39$/,
     ],
+    ['a key twice', text.replace('"dtype"', '"digest": "x",\n  "dtype"'), /^expected each key once, got "digest" twice$/],
+    [
+      'a key twice, deep inside',
+      text.replace('"trunk.0.b"', '"trunk.0.b": [], "trunk.0.b"'),
+      /^expected each key once, got "trunk\.0\.b" twice$/,
+    ],
     [
       'altered weights',
       text.replace(/"trunk\.0\.b": \[[^,]*/, '"trunk.0.b": [1'),
@@ -160,7 +169,17 @@ describe('spc export POLICY --to FORMAT', () => {
     ],
     [['', '--results', at('results'), '--to', 'json'], /^spc export: expected <policy> \(.*\), got an empty text\n$/],
     [['abcd', '--results', at('none'), '--to', 'json'], /^results: expected a results folder/],
-    [[stored(digests[0]), '--to', 'safetensors'], /^--out: expected a file for safetensors, got none/],
+    [
+      [stored(digests[0]), '--to', 'json', '--out', at('none', 'a.json')],
+      /^--out: expected a file in a folder that is there, got \S+; make \S+none first\n$/,
+    ],
+    [[stored(digests[0]), '--to', 'json', '--out', root], /^--out: expected a new file, got \S+, a folder; name a file in it\n$/],
+    [[stored(digests[0]), '--to', 'json', '--out', at('new/')], /^--out: expected a file, got \S+, which can only be a folder/],
+    [[stored(digests[0]), '--to', 'json', '--out', ''], /^--out: expected a file, got nothing/],
+    [
+      [stored(digests[0]), '--to', 'json', '--out', join(stored(digests[0]), 'a.json')],
+      /^--out: expected a file in a folder, got \S+, where \S+ is a safetensors file\n$/,
+    ],
     [
       [stored(digests[0]), '--to', 'json', '--out', stored(digests[0])],
       /^--out: expected a new file, got \S+, which is there and another; remove it, or choose another name\n$/,
@@ -193,7 +212,25 @@ describe('spc export POLICY --to FORMAT', () => {
       /: policy: expected finite weights, got NaN at trunk\.0\.W\[3\]\n$/,
     ],
     ['cut.safetensors', one.slice(0, -1), /: safetensors: expected \d+ bytes, got \d+; the file is truncated\n$/],
-    ['text.safetensors', 'hello', /: safetensors: expected at least 8 bytes, got 5\n$/],
+    ['text.safetensors', 'hello', /: expected a policy, as safetensors or JSON written by spc, got text\n$/],
+    ['empty.safetensors', '', /: expected a policy, .* got an empty file\n$/],
+    [
+      'policy.zip',
+      'PK\x03\x04\x14\0\0\0\0\0'.padEnd(26, '\0').concat('\x0a\0\0\0policy.pth'),
+      / got a zip archive with a model of Stable-Baselines3 in it; spc reads no files of other programs yet; /,
+    ],
+    ['sweep.yaml', 'version: 1\nname: x\n', / got a sweep file; spc run trains the policies of a sweep, into its results folder\n$/],
+    ['rows.json', '{"id":1}', /: format: expected "spc-policy-json-1", got nothing\n$/],
+    [
+      'others.safetensors',
+      encodeTensors({ w: { shape: [1], data: Float32Array.of(1) } }, {}),
+      /: policy: expected format spc-policy-1, got none: a valid safetensors file, of another program \(1 tensors: w\)\n$/,
+    ],
+    [
+      'half.safetensors',
+      encodeTensors({}, { format: 'spc-policy-1', shape: JSON.stringify(shape) }),
+      /: policy: expected tensor trunk\.0\.W of shape \[4,8\], got none\n$/,
+    ],
     ['half.json', '{"format":', /: expected JSON \(/],
   ])('says of %s which file it is and what is wrong', async (name, content, message) => {
     writeFileSync(at(name), content);
@@ -201,5 +238,115 @@ describe('spc export POLICY --to FORMAT', () => {
     expect([left.code, left.stderr.startsWith(at(name))]).toEqual([2, true]);
     expect(left.stderr).toMatch(message);
     expect(existsSync(at('never.json'))).toBe(false);
+  });
+
+  it('says of a folder, a results folder and of nothing what they are', async () => {
+    const said = async (path: string): Promise<string> => (await spc(path, '--to', 'json')).stderr.replaceAll(root, '');
+    expect(await said(at('results', 'policies'))).toBe(
+      '/results/policies: expected a policy, as safetensors or JSON written by spc, got a folder; name a file in it\n',
+    );
+    expect(await said(at('results'))).toMatch(/ got a results folder; spc export DIGEST --results \/results takes a policy of it\n$/);
+    expect(await said(at('no.safetensors'))).toMatch(
+      /^policy: expected a file or the beginning of a digest, got "\S+, where there is nothing\n$/,
+    );
+  });
+
+  it('reads a policy whatever its name, and says which tensors it leaves out', async () => {
+    writeFileSync(at('policy'), printPolicyJson(trained));
+    expect((await spc(at('policy'), '--to', 'json')).stdout).toBe(printPolicyJson(trained));
+    const { tensors, metadata } = decodeTensors(one);
+    writeFileSync(at('more.json'), encodeTensors({ ...tensors, step: { shape: [1], data: Int32Array.of(7) } }, metadata));
+    const more = await spc(at('more.json'), '--to', 'json');
+    expect([more.code, more.stdout, more.stderr.replace(root, '')]).toEqual([
+      0,
+      printPolicyJson(trained),
+      '/more.json: left out what is no part of a policy: step\n',
+    ]);
+  });
+
+  it('refuses a file that is larger than any policy before it reads it', async () => {
+    for (const [name, content, message] of [
+      ['huge.safetensors', one, 'expected at most 1 GiB of a safetensors file, got 10 GiB'],
+      ['huge.json', `{"a":${' '.repeat(70_000)}`, 'expected at most 511 MiB of JSON, got 10 GiB'],
+    ] as const) {
+      writeFileSync(at(name), content);
+      truncateSync(at(name), 10 * 2 ** 30); // takes no room
+      const left = await spc(at(name), '--to', 'json');
+      expect([left.code, left.stderr]).toEqual([2, `${at(name)}: ${message}\n`]);
+      rmSync(at(name));
+    }
+  });
+});
+
+describe.concurrent('spc export with pipes and devices', () => {
+  const wide = { ...shape, hidden: [96, 96] };
+  const large = { shape: wide, params: new Float32Array(size(wide)).fill(1 / 3) };
+  /** A line of bash, in which "$@" is `spc export`; it finds a policy, and pipes without anybody at the other end. */
+  const bash = (shell: string): Promise<Left> => {
+    const root = mkdtempSync(join(tmpdir(), 'spc-'));
+    writeFileSync(join(root, 'policy.safetensors'), one);
+    writeFileSync(join(root, 'policy.json'), printPolicyJson(trained));
+    writeFileSync(join(root, 'large.safetensors'), encodePolicy(large)); // as JSON more than a pipe holds
+    execFileSync('mkfifo', [join(root, 'in'), join(root, 'out')]);
+    return startSpc(['export'], { jobs: 'real', cwd: root, shell });
+  };
+  const [json, digest] = [printPolicyJson(trained), contentDigest(one)];
+
+  it.each([
+    'cat policy.safetensors | "$@" - --to json',
+    'cat policy.safetensors | "$@" /dev/stdin --to json',
+    '"$@" - --to json < policy.safetensors',
+    '"$@" <(cat policy.safetensors) --to json',
+    '"$@" <(cat policy.json) --to json --out - | cat',
+    'cat policy.safetensors > in & "$@" in --to json',
+    '(exec 5> in; head -c 99 policy.safetensors >&5; sleep 0.5; tail -c +100 policy.safetensors >&5) & "$@" in --to json', // a slow one
+    '"$@" policy.safetensors --to json --out /dev/stdout > file; cat file', // a file that is there, for the shell made it
+  ])('%s', async (shell) => {
+    expect(await bash(shell)).toEqual({ code: 0, signal: null, stdout: json, stderr: '' });
+  });
+
+  it.each([
+    ['"$@" policy.json --to safetensors --out /dev/stdout | sha256sum', ''],
+    ['"$@" policy.json --to safetensors --out - | sha256sum', ''],
+    ['"$@" policy.json --to safetensors | sha256sum', ''],
+    ['(sleep 0.3; sha256sum < out) & "$@" policy.json --to safetensors --out out >&2; wait', `${digest}  out\n`],
+    ['"$@" policy.json --to safetensors --out /dev/fd/3 3> new >&2; sha256sum < new', `${digest}  /dev/fd/3\n`],
+  ])('%s gives the bytes of the stored file, and nothing else there', async (shell, stderr) => {
+    expect(await bash(shell)).toEqual({ code: 0, signal: null, stdout: `${digest}  -\n`, stderr });
+  });
+
+  it.each([
+    [
+      '"$@" policy.json --to json --out /dev/full',
+      1,
+      '/dev/full: could not be written (ENOSPC); the disk is full: make room, and the same command goes on\n',
+    ],
+    [
+      '(head -c 1; sleep 1) < out > /dev/null & "$@" large.safetensors --to json --out out',
+      1,
+      'out: could not be written (EPIPE); its reader went away\n',
+    ],
+    [
+      '"$@" /dev/zero --to json',
+      2,
+      '/dev/zero: expected a policy, as safetensors or JSON written by spc, got zero bytes and nothing else\n',
+    ],
+    ['"$@" /dev/null --to json', 2, '/dev/null: expected a policy, as safetensors or JSON written by spc, got nothing: it ended at once\n'],
+    ['yes | "$@" - --to json', 2, 'stdin: expected a policy, as safetensors or JSON written by spc, got text\n'],
+    ['"$@" /dev/fd/99 --to json', 1, '/dev/fd/99: could not be read (EBADF)\n'],
+  ])('%s ends with code %i and says why', async (shell, code, stderr) => {
+    expect(await bash(shell)).toEqual({ code, signal: null, stdout: '', stderr });
+  });
+
+  it('waits for the other end of a pipe, says so, and not for ever', async ({ expect }) => {
+    const [reading, writing] = await Promise.all([bash('"$@" in --to json'), bash('"$@" policy.json --to json --out out')]);
+    expect([reading.code, reading.stderr]).toEqual([
+      2,
+      'in: a pipe; waiting for somebody to write to it\nin: expected something to read, got a pipe that nobody wrote to within 10 s; start its writer first, as in: cat FILE > in &\n',
+    ]);
+    expect([writing.code, writing.stderr]).toEqual([
+      1,
+      'out: a pipe; waiting for somebody to read it\nout: could not be written: a pipe that nobody opened to read within 10 s; start its reader first\n',
+    ]);
   });
 });

@@ -46,8 +46,9 @@ export async function inProcess(args: readonly string[], { jobs = 'thread' }: Pi
   const said = { stdout: '', stderr: '' };
   const real = { stdout: process.stdout.write, stderr: process.stderr.write };
   for (const name of ['stdout', 'stderr'] as const) {
-    process[name].write = ((text: unknown) => {
-      said[name] += String(text);
+    process[name].write = ((text: string | Uint8Array, done?: () => void) => {
+      said[name] += typeof text === 'string' ? text : Buffer.from(text).toString('latin1'); // policies are bytes
+      if (typeof done === 'function') done();
       return true;
     }) as typeof process.stdout.write;
   }

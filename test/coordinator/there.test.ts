@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { formatOf } from '../../src/coordinator/formats.ts';
-import { whatIsThere } from '../../src/coordinator/there.ts';
+import { descriptorOf, whatIsThere } from '../../src/coordinator/there.ts';
 import { encodeTensors } from '../../src/math/safetensors.ts';
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -79,8 +79,8 @@ describe('whatIsThere(path)', () => {
     expect(
       ['folder', 'results', 'pipe', 'link', 'loop', 'none', 'policy.zip/x', 'x'.repeat(300), 'a\0b'].map((name) => whatIsThere(at(name))),
     ).toEqual([
-      { kind: 'folder', what: 'a folder' },
-      { kind: 'folder', what: 'a results folder' },
+      { kind: 'folder', what: 'a folder', remedy: 'name a file in it' },
+      { kind: 'folder', what: 'a results folder', remedy: 'name a file in it' },
       { kind: 'pipe', what: 'a pipe' },
       { kind: 'nothing', what: 'nothing: a link to what is not there' },
       { kind: 'unreadable', what: 'what could not be read (ELOOP)' },
@@ -99,5 +99,23 @@ describe('whatIsThere(path)', () => {
     writeFileSync(at('longer.zip'), long);
     expect(formatOf(long.subarray(0, 65_536)).what).toBe('a zip archive');
     expect(whatIsThere(at('longer.zip')).what).toBe('a zip archive with a model of Stable-Baselines3 in it');
+  });
+});
+
+describe('descriptorOf(path)', () => {
+  it('knows the names of what is open, and no others', () => {
+    const names = [
+      '/dev/stdin',
+      '/dev/stdout',
+      '/dev/stderr',
+      '/dev/fd/63',
+      '/proc/self/fd/0',
+      '/dev/fd/x',
+      '/dev/full',
+      'stdin',
+      '',
+      'constructor',
+    ];
+    expect(names.map(descriptorOf)).toEqual([0, 1, 2, 63, 0, ...names.slice(5).map(() => undefined)]);
   });
 });

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeTensors, encodeTensors } from '../../src/math/safetensors.ts';
+import { decodeTensors, encodeTensors, readTensors } from '../../src/math/safetensors.ts';
+import { decodePolicy } from '../../src/ppo/policy.ts';
 
 const sample = encodeTensors(
   {
@@ -53,14 +56,19 @@ describe('decodeTensors(…)', () => {
 
   it.each<[string, unknown, string]>([
     ['ends behind the file', { dtype: 'F32', shape: [7], data_offsets: [0, 28] }, 'the file is truncated'],
-    ['begins behind the file', { dtype: 'F32', shape: [1], data_offsets: [28, 32] }, 'the file is truncated'],
-    ['ends before it begins', { dtype: 'F32', shape: [1], data_offsets: [8, 4] }, 'to have dtype, shape and data_offsets'],
+    ['begins behind the file', { dtype: 'F32', shape: [1], data_offsets: [28, 32] }, 'to begin at byte 0 of the data, without a gap'],
+    ['ends before it begins', { dtype: 'F32', shape: [1], data_offsets: [8, 4] }, 'to begin at byte 0'],
     ['begins before the data', { dtype: 'F32', shape: [1], data_offsets: [-4, 0] }, 'to have dtype, shape and data_offsets'],
     ['has more numbers than bytes', { dtype: 'F32', shape: [2, 1e15], data_offsets: [0, 24] }, 'to be 8000000000000000 bytes, got 24'],
-    ['has a shape beyond all numbers', { dtype: 'F32', shape: [1e15, 1e15, 1e15], data_offsets: [0, 24] }, 'bytes, got 24'],
+    ['has a shape beyond all numbers', { dtype: 'F32', shape: [1e15, 1e15, 1e15], data_offsets: [0, 24] }, 'of less than 2^64 bits, got'],
     ['has half a dimension', { dtype: 'F32', shape: [1.5], data_offsets: [0, 6] }, 'to have dtype, shape and data_offsets'],
     ['has a dimension below zero', { dtype: 'F32', shape: [-6, -1], data_offsets: [0, 24] }, 'to have dtype, shape and data_offsets'],
-    ['is of a type of objects', { dtype: 'constructor', shape: [1], data_offsets: [0, 4] }, 'to be one of F32, F64, I32, got constructor'],
+    ['is of a type of objects', { dtype: 'constructor', shape: [1], data_offsets: [0, 4] }, 'C64, got constructor'],
+    [
+      'is of a valid type that we do not compute with',
+      { dtype: 'BF16', shape: [12], data_offsets: [0, 24] },
+      'expected F32, F64, I32, got BF16, a valid type',
+    ],
     ['is null', null, 'to have dtype, shape and data_offsets'],
   ])('refuses a tensor that %s', (_what, entry, message) => {
     const decode = (): unknown => decodeTensors(lying({ w: entry }));
@@ -75,11 +83,12 @@ describe('decodeTensors(…)', () => {
       shape: fc.array(number, { maxLength: 3 }),
       data_offsets: fc.array(number, { minLength: 1, maxLength: 3 }),
     });
+    const pair = { v: { dtype: 'I32', shape: [3], data_offsets: [12, 24] }, w: { dtype: 'F32', shape: [3], data_offsets: [0, 12] } };
     const seen = new Set<boolean>();
     fc.assert(
       fc.property(fc.dictionary(fc.oneof(fc.string(), fc.constant('__proto__')), entry, { maxKeys: 2 }), fc.boolean(), (header, whole) => {
         try {
-          const { tensors } = decodeTensors(lying(whole ? { w: { dtype: 'I32', shape: [3], data_offsets: [12, 24] }, ...header } : header));
+          const { tensors } = decodeTensors(lying(whole ? { ...header, ...pair } : header));
           for (const { shape, data } of Object.values(tensors)) expect(data.length).toBe(shape.reduce((n, d) => n * d, 1));
           seen.add(true);
         } catch (error) {
@@ -108,5 +117,52 @@ describe('decodeTensors(…)', () => {
       }),
       { numRuns: 500, seed: 1 },
     );
+  });
+});
+
+/** What tools/record_safetensors.py wrote; null in `refused` where the reference implementation takes the file. */
+interface Verdicts {
+  readonly recorded: { readonly safetensors: string };
+  readonly files: readonly { readonly what: string; readonly bytes: string; readonly refused: string | null; readonly policy: boolean }[];
+}
+
+describe('readTensors(…)', () => {
+  const packed = readFileSync(new URL('../golden/safetensors.json.gz', import.meta.url));
+  const { recorded, files } = JSON.parse(gunzipSync(packed).toString('utf8')) as Verdicts;
+  const verdict = (read: (bytes: Uint8Array) => unknown, bytes: Uint8Array): string | null => {
+    try {
+      read(bytes);
+      return null;
+    } catch (error) {
+      if (error instanceof RangeError) return error.message;
+      throw error;
+    }
+  };
+
+  it('takes and refuses what the reference implementation takes and refuses, and decodePolicy those that are a policy', () => {
+    expect([recorded.safetensors, files.length]).toEqual(['0.8.0', 806]);
+    expect([files.filter(({ refused }) => refused === null).length, files.filter(({ policy }) => policy).length]).toEqual([217, 129]);
+    const different = files.flatMap(({ what, bytes, refused, policy }) => {
+      const content = Buffer.from(bytes, 'base64');
+      const [file, whole] = [verdict(readTensors, content), verdict(decodePolicy, content)];
+      if ((file === null) === (refused === null) && (whole === null) === policy) return [];
+      return [`${what}: reference ${refused ?? 'takes it'}, ours ${file ?? 'takes it'}; policy ${policy}, ours ${whole ?? true}`];
+    });
+    expect(different).toEqual([]);
+  });
+
+  it('refuses a header of more than 100 MB before it reads it', () => {
+    const bytes = new Uint8Array(8 + 100_000_001);
+    new DataView(bytes.buffer).setBigUint64(0, 100_000_001n, true);
+    expect(() => readTensors(bytes)).toThrow(/^safetensors: expected a header of at most 100000000 bytes, got 100000001$/);
+  });
+
+  it('has tensors and metadata of any name, those of objects too', () => {
+    const header = '{"__metadata__":{"__proto__":"x"},"__proto__":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}';
+    const bytes = Buffer.from(`${'\0'.repeat(8)}${header}abc`);
+    bytes.writeUInt32LE(header.length);
+    const { tensors, metadata } = readTensors(bytes);
+    expect(Buffer.from(tensors.get('__proto__')?.bytes ?? []).toString()).toBe('abc');
+    expect(Object.entries(metadata)).toEqual([['__proto__', 'x']]);
   });
 });
