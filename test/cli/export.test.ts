@@ -175,7 +175,7 @@ describe('spc export POLICY --to FORMAT', () => {
     ],
     [[stored(digests[0]), '--to', 'json', '--out', root], /^--out: expected a new file, got \S+, a folder; name a file in it\n$/],
     [[stored(digests[0]), '--to', 'json', '--out', at('new/')], /^--out: expected a file, got \S+, which can only be a folder/],
-    [[stored(digests[0]), '--to', 'json', '--out', ''], /^--out: expected a file, got nothing/],
+    [[stored(digests[0]), '--to', 'json', '--out', ''], /^--out: expected a value \(the file or pipe to write.*\), got nothing/],
     [
       [stored(digests[0]), '--to', 'json', '--out', join(stored(digests[0]), 'a.json')],
       /^--out: expected a file in a folder, got \S+, where \S+ is a safetensors file\n$/,
