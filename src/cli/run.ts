@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
@@ -100,6 +100,10 @@ export async function compute(
   const { tally } = schedule;
   const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, quiet });
   say = (message) => progress.note(message);
+  const left = {
+    trials: trials.filter(({ id }) => store.state('trial', id) === undefined),
+    bases: new Set(trials.flatMap(({ baseId }) => (store.state('base', baseId) === undefined ? [baseId] : []))),
+  };
   let cancelled: string | null = null;
   const cancel = (reason: string): void => {
     cancelled = reason;
@@ -119,7 +123,9 @@ export async function compute(
     },
   });
   try {
-    await settled([schedule.run(), crew.work()], () => {
+    const works = [schedule.run(), crew.work()];
+    if (!quiet) void progress.foresee(left, trials, { root: dirname(folder), name: sweep.name, threads: crew.threads() });
+    await settled(works, () => {
       crew.stop();
       void bus.close();
     });
