@@ -16,6 +16,12 @@ describe('makespan', () => {
     ['trials that are done, and their base is not', task(5, 0, 0), 2, 5],
     ['a second base beside the first, and then its trials', [...task(10, 1, 1), ...task(10, 1, 1)], 2, 12],
     ['trials of a base that has come before a later base', [...task(1, 5), ...task(1, 5), ...task(100, 1)], 1, 113],
+    [
+      'a long trial as soon as it can run, not after all bases',
+      [...task(1, 40), ...Array.from({ length: 20 }, () => task(1, 1)[0] as Task)],
+      2,
+      41,
+    ],
   ])('makespan(%s)', (_, tasks, threads, ms) => expect(makespan(tasks, threads)).toBe(ms));
 
   it('makespan(anything) is the sum on one thread, and between sum / threads and the sum on more', () => {
