@@ -12,7 +12,7 @@ import { FIRST_WINDOW, Presence } from '../coordinator/presence.ts';
 import type { Schedule } from '../coordinator/schedule.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
-import { type BrokerArguments, connectBroker } from './broker.ts';
+import { type BrokerArguments, connectBroker, type Waiting } from './broker.ts';
 import { many } from './text.ts';
 
 /** Who computes for a coordinator, and how it speaks to them. */
@@ -84,6 +84,7 @@ interface Remote {
   readonly folder: string;
   readonly sweep: string;
   readonly weight: number;
+  readonly wait: Waiting;
   readonly numerics: string;
   readonly warn: (message: string) => void;
   readonly cancelled: (reason: string) => void;
@@ -91,8 +92,8 @@ interface Remote {
 }
 
 /** Whoever runs `spc worker` at this broker. */
-export async function natsCrew({ broker, files, folder, sweep, weight, numerics, warn, cancelled, ...lease }: Remote): Promise<Crew> {
-  const link = await connectBroker({ ...broker, name: 'coordinator', warn });
+export async function natsCrew({ broker, files, folder, sweep, weight, wait, numerics, warn, cancelled, ...lease }: Remote): Promise<Crew> {
+  const link = await connectBroker({ ...broker, name: 'coordinator', warn, wait });
   const [key, cap] = [subjectName(sweep), capability(numerics)];
   const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files, ...lease });
   const origin = shortId([hostname(), resolve(folder)]);
