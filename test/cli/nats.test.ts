@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
+import { noServer, server } from '../bus/nats/servers.ts';
 import { type Left, scratch, spc } from './spc.ts';
 
 const answers = async (...args: string[]) => says(await spc(args));
@@ -96,4 +98,20 @@ describe('an address without a broker', () => {
       expect([command, code, said.split('\n').at(-1)]).toEqual([command, 3, last]);
     }
   }, 60_000);
+
+  it.skipIf(noServer)('of a nats-server without JetStream: an error that says so, and no wait', async () => {
+    const port = Number(new URL(await listen(() => {})).port);
+    await new Promise((resolve) => servers.at(-1)?.close(resolve));
+    const child = spawn(typeof server === 'string' ? '' : server.path, ['-a', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+    try {
+      const url = `nats://127.0.0.1:${port}`;
+      const said = `${url}: expected a broker with JetStream, got a nats-server without it; start it with -js, or take spc serve`;
+      for (const command of [['status'], ['worker'], scratch().run]) {
+        const [code, told] = await really(...command, '--nats', url);
+        expect([code, told.split('\n').at(-1)]).toEqual([1, said]);
+      }
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
 });

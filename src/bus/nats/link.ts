@@ -111,6 +111,10 @@ export class NatsLink implements Client {
       await nc.close();
       throw new HostError(`${url}: ${refused}`);
     }
+    if (nc.info?.jetstream !== true) {
+      await nc.close();
+      throw new HostError(`${url}: expected a broker with JetStream, got a nats-server without it; start it with -js, or take spc serve`);
+    }
     if (warning !== null) warn(`${url}: ${warning}`);
     const api = { timeout: requestMs, apiPrefix: apiOf(credentials) };
     const js = jetstream(nc, api);
