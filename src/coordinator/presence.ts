@@ -31,6 +31,8 @@ export class Presence {
   #workers = { count: 0, slots: 0 };
   #running: readonly Running[] = [];
   #end: () => void = () => {};
+  #lookNow: () => unknown = () => {};
+  #looks = 0;
   #turn: Promise<void> = Promise.resolve();
   /** Identities that are held, by anybody; and those of which we could not say it yet. */
   #held: ReadonlySet<string> = new Set();
@@ -76,8 +78,18 @@ export class Presence {
   /** From now on, until `close`. */
   attend(schedule: Schedule): void {
     this.#schedule = schedule;
+<<<<<<< HEAD
     schedule.distrust(this.#held);
     const look = (): void => this.#inTurn(() => this.#look());
+=======
+    const look = (): void => {
+      this.#looks++;
+      // The roll may be away; the work goes on without it.
+      this.#turn = this.#turn.then(() => this.#look()).catch(() => {});
+      void this.#turn.then(() => this.#looks--);
+    };
+    this.#lookNow = () => this.#looks === 0 && look();
+>>>>>>> c2a31ae (tools, docs: npm run estimates says how far plans are off; what plans go by and how long who waits is written down)
     const [still, deaf] = [this.#clock.every(EVERY_MS, look), this.#options.roll.onWish(look)];
     this.#end = () => {
       still();
@@ -88,6 +100,7 @@ export class Presence {
 
   row({ provenance }: JobResult): void {
     if (provenance.attempt > 0) this.#median.see(provenance.wallMs);
+    if (this.#workers.count === 0) this.#lookNow(); // somebody computes who was not there at the last look
   }
 
   /** All workers of an identity are told to take nothing more until somebody releases it. The schedule refuses their rows already. */
@@ -111,6 +124,7 @@ export class Presence {
 
   async close(): Promise<void> {
     this.#end();
+    this.#lookNow = () => {};
     await this.#turn;
     await this.#options.roll.hideSweep(this.#card).catch(() => {});
   }
