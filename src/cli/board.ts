@@ -1,6 +1,6 @@
 import type { SweepCard, WorkerCard } from '../contract/cards.ts';
 import { duration } from './progress.ts';
-import { many } from './text.ts';
+import { many, wrap } from './text.ts';
 
 /** What a broker knows at one moment. */
 export interface Board {
@@ -33,6 +33,9 @@ export function printBoard(board: Board, { columns, rows = Number.POSITIVE_INFIN
       columns,
     ),
     ...(board.workers.length === 0 ? ['no worker is there; spc worker --nats ... joins'] : []),
+    ...board.workers.flatMap(({ id, state, reason }) =>
+      state === 'held' ? ['', ...wrap(`${id} is held (${reason}); spc workers release ${id} takes it back`, columns)] : [],
+    ),
   ].map((line) => cut(line.trimEnd(), columns));
   if (lines.length <= rows) return lines.join('\n');
   const shown = lines.slice(0, rows - 1);
@@ -63,13 +66,13 @@ function sweepLine({ name, state, wanted, done, failed, queued }: SweepCard): st
 
 /** A line per running job, and at least one. */
 function workerLines(worker: WorkerCard, sweeps: readonly SweepCard[]): string[][] {
-  const { id, label, state, slots, running, done, failed, reason } = worker;
+  const { id, label, state, slots, running, done, failed } = worker;
   const nameOf = (key: string): string => sweeps.find((sweep) => sweep.key === key)?.name ?? key;
   const now = running.map(
     (job) =>
       `${job.kind} ${job.id.slice(0, 6)} of ${nameOf(job.sweep)} ${Math.floor(100 * job.share)} %, ${duration(1000 * job.seconds)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`,
   );
-  const [first = state === 'held' ? reason : '', ...more] = now;
+  const [first = '', ...more] = now;
   const head = [label === null ? id : `${id} (${label})`, state, `${running.length}/${slots}`, String(done), String(failed), first];
   return [head, ...more.map((line) => ['', '', '', '', '', line])];
 }

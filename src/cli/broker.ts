@@ -3,6 +3,7 @@ import { NatsLink } from '../bus/nats/link.ts';
 import { isLoopback } from '../bus/nats/version.ts';
 import { type Credentials, parseCredentials, type Role } from '../contract/credentials.ts';
 import { ConfigError } from '../contract/errors.ts';
+import { limitsSchema } from '../contract/limits.ts';
 import { whatIsThere } from '../coordinator/there.ts';
 import { say } from './text.ts';
 
@@ -17,6 +18,34 @@ export const brokerOptions = {
   nats: { type: 'string', requiresArg: true, describe: 'address of the broker, nats://127.0.0.1:4222; --creds has one, too' },
   creds: { type: 'string', requiresArg: true, describe: 'credential file, for a broker that others can reach' },
 } as const;
+
+/** Of commands that work for long: the broker may be started after them. */
+export const waitOption = {
+  type: 'string',
+  default: '10s',
+  requiresArg: true,
+  describe: 'how long to wait for a broker that is not there yet: 30s, 10m',
+} as const;
+
+/** What has its answer at once waits no longer for it than people do. */
+const ASK_MS = 5_000;
+const ANSWER_MS = 10_000;
+
+export interface Waiting {
+  readonly waitMs: number;
+  /** What fails later, once it was there, is tried again for so long. */
+  readonly patienceMs?: number;
+  readonly remedy: string;
+}
+
+const START = 'spc serve starts one, and --nats or --creds says where it is';
+
+/** What `--wait` says. */
+export function waiting(wait: string): Waiting {
+  const { success, data, error } = limitsSchema.safeParse({ wall: wait });
+  if (!success || data.wallMs === null) throw new ConfigError(`--wait: expected ${error?.issues[0]?.message ?? 'a duration'}, got ${wait}`);
+  return { waitMs: data.wallMs, remedy: `${START}; --wait 10m waits longer` };
+}
 
 export interface Broker {
   readonly url: string;
@@ -47,9 +76,10 @@ export function brokerOf({ nats, creds }: BrokerArguments, role: Role, warn: (me
 export async function connectBroker({
   name,
   warn,
+  wait = { waitMs: ASK_MS, patienceMs: ANSWER_MS, remedy: START },
   ...said
-}: BrokerArguments & { readonly name: Role; readonly warn: (message: string) => void }): Promise<NatsLink> {
-  return NatsLink.connect({ ...brokerOf(said, name, warn), name, warn });
+}: BrokerArguments & { readonly name: Role; readonly warn: (message: string) => void; readonly wait?: Waiting }): Promise<NatsLink> {
+  return NatsLink.connect({ ...brokerOf(said, name, warn), ...wait, name, warn });
 }
 
 /** One piece of work at the broker, and the connection is closed. */

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { CoordinatorBus, Files } from '../bus/bus.ts';
 import { LocalBus } from '../bus/local.ts';
@@ -7,11 +7,12 @@ import { NatsRoll } from '../bus/nats/roll.ts';
 import { shortId } from '../contract/ids.ts';
 import type { JobResult } from '../contract/job.ts';
 import type { EngineName } from '../contract/spec.ts';
+import type { Running } from '../coordinator/forecast.ts';
 import { FIRST_WINDOW, Presence } from '../coordinator/presence.ts';
 import type { Schedule } from '../coordinator/schedule.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
-import { type BrokerArguments, connectBroker } from './broker.ts';
+import { type BrokerArguments, connectBroker, type Waiting } from './broker.ts';
 import { many } from './text.ts';
 
 /** Who computes for a coordinator, and how it speaks to them. */
@@ -28,7 +29,10 @@ export interface Crew {
   row(result: JobResult): void;
   /** An identity that cannot be trusted. */
   hold(identity: string, reason: string): void;
-  threads(): { readonly busy: number; readonly done: number };
+  /** Jobs that can be computed at the same time as things are now; 0 where nobody computes, or nobody may. */
+  threads(): number;
+  /** Jobs that are being computed, as far as it is known here. */
+  running(): readonly Running[];
   /** Resolves when nobody of ours computes any more. */
   work(): Promise<void>;
   /** Lets what is ours finish. Says in words what that means. */
@@ -60,7 +64,8 @@ export async function localCrew({ files, slots, engines, numerics, warn, threadM
     attend: () => {},
     row: () => {},
     hold: () => {}, // our own threads have no name to be held by
-    threads: () => ({ busy: pool.busy, done: pool.progress }),
+    threads: () => Math.min(slots, availableParallelism()),
+    running: () => pool.running,
     work: () => agent.run(),
     drain: () => {
       void agent.drain().then(() => bus.close());
@@ -79,6 +84,7 @@ interface Remote {
   readonly folder: string;
   readonly sweep: string;
   readonly weight: number;
+  readonly wait: Waiting;
   readonly numerics: string;
   readonly warn: (message: string) => void;
   readonly cancelled: (reason: string) => void;
@@ -86,8 +92,8 @@ interface Remote {
 }
 
 /** Whoever runs `spc worker` at this broker. */
-export async function natsCrew({ broker, files, folder, sweep, weight, numerics, warn, cancelled, ...lease }: Remote): Promise<Crew> {
-  const link = await connectBroker({ ...broker, name: 'coordinator', warn });
+export async function natsCrew({ broker, files, folder, sweep, weight, wait, numerics, warn, cancelled, ...lease }: Remote): Promise<Crew> {
+  const link = await connectBroker({ ...broker, name: 'coordinator', warn, wait });
   const [key, cap] = [subjectName(sweep), capability(numerics)];
   const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files, ...lease });
   const origin = shortId([hostname(), resolve(folder)]);
@@ -106,7 +112,8 @@ export async function natsCrew({ broker, files, folder, sweep, weight, numerics,
     attend: (schedule) => presence.attend(schedule),
     row: (result) => presence.row(result),
     hold: (identity, reason) => presence.hold(identity, reason),
-    threads: () => ({ busy: 0, done: 0 }),
+    threads: () => (presence.paused ? 0 : presence.workers.slots),
+    running: () => presence.running,
     work: async () => {},
     drain: () => {
       void bus.close();

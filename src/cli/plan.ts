@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { isTransient, type Row } from '../contract/job.ts';
-import { type Estimate, estimate, type Quartiles } from '../coordinator/estimate.ts';
-import { basesOf, expand, type PlannedTrial } from '../coordinator/expand.ts';
+import { type Estimate, estimate, type Quartiles, type Unknown } from '../coordinator/estimate.ts';
+import { expand, type PlannedTrial } from '../coordinator/expand.ts';
 import { wholeArm } from '../coordinator/labels.ts';
 import { loadSweep } from '../coordinator/load.ts';
 import { type Plan, planOf } from '../coordinator/plan.ts';
 import { readRows } from '../coordinator/store.ts';
 import { explainEmpty, parseWhere, type Subject, WHERE_HELP } from '../coordinator/where.ts';
+import { groups } from '../report/groups.ts';
 import { duration } from './progress.ts';
+import { prospectOf } from './prospects.ts';
 import { threadCount, threadsOption } from './run.ts';
 import { say, WIDTH, wrap } from './text.ts';
 
@@ -102,23 +104,48 @@ const hours = (ms: number): string => (ms / HOUR_MS).toLocaleString('en-US', { m
 const interval = ({ low, high }: Quartiles, print: (ms: number) => string): string =>
   print(low) === print(high) ? '' : ` (${print(low)} to ${print(high)})`;
 
-/** Brackets: if every job took what the quicker, or the slower, quarter of the recorded ones took. */
-function printEstimate({ classes, coreMs, wallMs, threads, from }: Estimate): string[] {
+/** Brackets: if every job took what the quicker, or the slower, quarter of those behind the estimate took. */
+function printEstimate({ classes, coreMs, wallMs, threads, unknown, from, yardstickMs }: Estimate): string[] {
   if (classes.length === 0) return [];
-  const strangers = classes.filter(({ records }) => records === 0);
-  if (coreMs === null || wallMs === null) return ['time: unknown; no such job is recorded yet'];
-  const records = classes.reduce((sum, one) => sum + one.records, 0);
-  const several = new Set(classes.map(({ engine }) => engine)).size > 1;
-  const without = strangers.map(({ jobs, strategy, engine }) => {
-    const what = strategy === null ? many(jobs, 'base') : `${many(jobs, 'trial')} of ${strategy}`;
-    return several ? `${what} by ${engine}` : what;
-  });
+  const about = unknown.length > 0 ? 'at least' : 'about';
+  const sum = (by: 'records' | 'rates', of: (one: Estimate['classes'][number]) => number): number =>
+    classes.filter((one) => one.by === by).reduce((all, one) => all + of(one), 0);
+  const rated = sum('rates', ({ jobs }) => jobs);
+  const jobs = classes.reduce((all, one) => all + one.jobs, 0);
   return [
-    `time: about ${duration(wallMs.median)}${interval(wallMs, duration)} on ${many(threads, 'thread')}`,
-    `core-hours: about ${hours(coreMs.median)}${interval(coreMs, hours)}`,
-    ...wrap(`judged by ${many(records, 'job')} in ${from.join(', ')}`),
-    ...(without.length > 0 ? wrap(`not counted, because none is recorded yet: ${without.join(', ')}`) : []),
+    ...(coreMs === null || wallMs === null
+      ? ['time: unknown']
+      : [
+          `time: ${about} ${duration(wallMs.median)}${interval(wallMs, duration)} on ${many(threads, 'thread')}`,
+          `core-hours: ${about} ${hours(coreMs.median)}${interval(coreMs, hours)}`,
+        ]),
+    ...(from.length > 0
+      ? wrap(
+          `judged by ${many(
+            sum('records', ({ records }) => records),
+            'job',
+          )} in ${from.join(', ')}`,
+        )
+      : []),
+    ...(rated > 0 && yardstickMs !== null
+      ? wrap(
+          `${rated === jobs ? 'judged' : `${rated} of ${jobs} jobs`} by rates of operations and the speed of this machine, measured now: no such job is recorded yet`,
+        )
+      : []),
+    ...(unknown.length > 0 ? wrap(printUnknown(unknown, jobs)) : []),
   ];
+}
+
+/** `not counted, as nothing is known of them: 60 of 180 jobs (33 %), by tfjs-cpu: cartpole/angle 20 bases, 20 none, 20 tsf`. */
+function printUnknown(unknown: readonly Unknown[], of: number): string {
+  const jobs = unknown.reduce((sum, one) => sum + one.jobs, 0);
+  const by = [...groups(unknown, ({ engine }) => engine)].map(([engine, ofEngine]) => {
+    const scenarios = [...groups(ofEngine, ({ scenario }) => scenario)].map(([scenario, those]) => {
+      return `${scenario} ${those.map(({ strategy, jobs: n }) => (strategy === null ? many(n, 'base') : `${n} ${strategy}`)).join(', ')}`;
+    });
+    return `by ${engine}: ${scenarios.join('; ')}`;
+  });
+  return `not counted, as nothing is known of them: ${jobs} of ${many(of, 'job')} (${Math.round((100 * jobs) / of)} %), ${by.join('; ')}`;
 }
 
 type State = Subject['state'];
@@ -163,11 +190,13 @@ async function plan({ file, overrides, results, where, threads, list, json, chec
   const cached = trials === all ? there : chosenOf(there, trials);
   const content = trials === all ? planOf(sweep, all) : chosenPlan(planOf(sweep, trials), trials);
   const left = {
-    bases: basesOf(trials).flatMap(({ id, spec }) => (cached.bases.has(id) ? [] : [spec])),
-    trials: trials.flatMap(({ id, spec }) => (cached.trials.has(id) ? [] : [spec])),
+    bases: new Set(trials.flatMap(({ baseId }) => (cached.bases.has(baseId) ? [] : [baseId]))),
+    trials: trials.filter(({ id }) => !cached.trials.has(id)),
   };
-  const outlook = await estimate(left, all, { root: results, name: sweep.name, threads: slots });
-  const toRun = { bases: left.bases.length, trials: left.trials.length };
+  const toRun = { bases: left.bases.size, trials: left.trials.length };
+  const outlook = async (): Promise<Estimate> => {
+    return estimate(left, trials, await prospectOf(left, all, { root: results, name: sweep.name, threads: slots }), slots);
+  };
   if (json) {
     const counts = { bases: cached.bases.size, trials: cached.trials.size, failed: cached.failed.size };
     const listed = trials.map(({ spec: _, ...trial }) => ({
@@ -175,12 +204,12 @@ async function plan({ file, overrides, results, where, threads, list, json, chec
       cached: cached.trials.has(trial.id),
       state: stateOf(trial as PlannedTrial, cached),
     }));
-    const whole: PlanJson = { ...content, cached: counts, toRun, estimate: outlook, ...(list ? { list: listed } : {}) };
+    const whole: PlanJson = { ...content, cached: counts, toRun, estimate: await outlook(), ...(list ? { list: listed } : {}) };
     process.stdout.write(`${JSON.stringify(whole, null, 2)}\n`);
   } else if (list) process.stdout.write(trials.map((trial) => `${printTrial(trial, cached)}\n`).join(''));
   else {
     const { description } = sweep;
-    process.stdout.write(`${printPlan({ plan: content, description, trials, of: all.length, cached, estimate: outlook })}\n`);
+    process.stdout.write(`${printPlan({ plan: content, description, trials, of: all.length, cached, estimate: await outlook() })}\n`);
   }
   if (check && toRun.bases + toRun.trials > 0) process.exitCode = EXIT.left;
 }
@@ -220,6 +249,8 @@ export const planCommand: CommandModule<object, PlanArgs> = {
       .option('list', { type: 'boolean', default: false, describe: 'one line per trial' })
       .option('json', { type: 'boolean', default: false, describe: 'for programs' })
       .option('check', { type: 'boolean', default: false, describe: 'exit with 6 if there is work left' })
-      .epilogue(`${WHERE_HELP} Exit codes: 0; 2 invalid, 5 nothing chosen, 6 work is left (--check).`),
+      .epilogue(
+        `${WHERE_HELP} What is not recorded is judged by rates of operations (npm run rates) and a second of measuring this machine; where neither says anything, the time is "at least". Exit codes: 0; 2 invalid, 5 nothing chosen, 6 work is left (--check).`,
+      ),
   handler: plan,
 };

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
@@ -11,7 +11,7 @@ import { Schedule } from '../coordinator/schedule.ts';
 import { Store } from '../coordinator/store.ts';
 import { expectFit, numericsOf } from '../worker/engines.ts';
 import { judgeFile } from '../worker/judge.ts';
-import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
+import { type BrokerArguments, brokerOf, brokerOptions, type Waiting, waiting, waitOption } from './broker.ts';
 import { localCrew, natsCrew } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { Progress } from './progress.ts';
@@ -26,6 +26,7 @@ interface RunArguments extends BrokerArguments {
   readonly recompute: boolean;
   readonly quiet: boolean;
   readonly weight: number;
+  readonly wait: string;
 }
 
 /** What only a test may set. */
@@ -59,7 +60,7 @@ export interface Compute {
   readonly recompute: boolean;
   readonly quiet: boolean;
   /** The broker whose workers compute, and the share of them that is wanted; without one this process does. */
-  readonly at?: { readonly broker: BrokerArguments; readonly weight: number } | undefined;
+  readonly at?: { readonly broker: BrokerArguments; readonly weight: number; readonly wait: Waiting } | undefined;
 }
 
 /**
@@ -100,6 +101,10 @@ export async function compute(
   const { tally } = schedule;
   const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, quiet });
   say = (message) => progress.note(message);
+  const left = {
+    trials: trials.filter(({ id }) => store.state('trial', id) === undefined),
+    bases: new Set(trials.flatMap(({ baseId }) => (store.state('base', baseId) === undefined ? [baseId] : []))),
+  };
   let cancelled: string | null = null;
   const cancel = (reason: string): void => {
     cancelled = reason;
@@ -119,7 +124,9 @@ export async function compute(
     },
   });
   try {
-    await settled([schedule.run(), crew.work()], () => {
+    const works = [schedule.run(), crew.work()];
+    if (!quiet) void progress.foresee(left, trials, { root: dirname(folder), name: sweep.name, threads: crew.threads() });
+    await settled(works, () => {
       crew.stop();
       void bus.close();
     });
@@ -148,7 +155,8 @@ async function run(args: RunArguments, injected: Injected): Promise<void> {
   if (!(weight > 0 && Number.isFinite(weight))) throw new ConfigError(`--weight: expected a number greater than 0, got ${weight}`);
   const broker = nats === undefined && creds === undefined ? undefined : { nats, creds };
   if (broker) brokerOf(broker, 'coordinator'); // before anything is written
-  const at = broker && { broker, weight };
+  const wait = waiting(args.wait);
+  const at = broker && { broker, weight, wait };
   const loaded = loadSweep(args.file, args.overrides);
   const folder = join(args.results, loaded.sweep.name);
   const complete = await compute({ loaded, folder, slots, extend, recompute, quiet, at }, injected);
@@ -195,6 +203,7 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
       .option('extend', { type: 'boolean', default: false, describe: 'accept that the sweep has changed since its first run' })
       .option('recompute', { type: 'boolean', default: false, describe: 'move the rows there are aside and compute all anew' })
       .options(brokerOptions)
+      .option('wait', waitOption)
       .option('weight', {
         type: 'number',
         default: 1,

@@ -12,7 +12,7 @@ import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
 import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
-import { type BrokerArguments, brokerOf, brokerOptions } from './broker.ts';
+import { type BrokerArguments, brokerOf, brokerOptions, waiting, waitOption } from './broker.ts';
 import { capability } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { type Injected, threadCount, threadsOption } from './run.ts';
@@ -20,6 +20,7 @@ import { say } from './text.ts';
 
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
+  readonly wait: string;
   readonly label: string | undefined;
   readonly engine: readonly string[];
   readonly 'until-idle': number | undefined;
@@ -36,6 +37,7 @@ const MB = 1024 * 1024;
 /** Takes jobs from a broker until it is told to stop, or for as long as there are any. Exit codes: 0; 129, 130 and 143 drained by a signal. */
 async function work(args: WorkerArguments, { threadModule }: Injected): Promise<void> {
   const { label, 'until-idle': untilIdle, grace } = args;
+  const wait = waiting(args.wait);
   const slots = threadCount(args.slots, '--slots');
   const memoryMb = args.memory ?? Math.floor((0.8 * totalmem()) / MB / slots);
   const most = { wallMs: limit('--wall', 'wall', args.wall), memoryMb: limit('--memory', 'memoryMb', memoryMb) };
@@ -51,7 +53,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const id = workerId(broker.credentials?.name);
 
   const pool = new ExecutorPool({ slots, engines: names, most, warn, ...(threadModule && { threadModule }) }); // or throws: before anybody hears of us
-  const link = await NatsLink.connect({ ...broker, name: id, warn });
+  const link = await NatsLink.connect({ ...broker, ...wait, name: id, warn });
   const bus = new NatsAgentBus(link, { cap });
   const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });
   const me = { host: hostname().slice(0, 64), pid: process.pid, node: process.version, startedAt: new Date().toISOString() };
@@ -138,6 +140,7 @@ export const workerCommand = (injected: Injected = {}): CommandModule<object, Wo
   builder: (yargs) =>
     yargs
       .options(brokerOptions)
+      .option('wait', waitOption)
       .option('slots', { ...threadsOption, describe: 'jobs at the same time' })
       .option('label', { type: 'string', requiresArg: true, describe: 'a name for people, in spc status and for spc workers drain' })
       .option('engine', {

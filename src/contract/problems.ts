@@ -45,6 +45,19 @@ const cut = (text: string, length = 60): string => (text.length <= length ? text
 /** `printValue`, cut to 60 characters: for messages. */
 export const printGot = (value: unknown): string => cut(printValue(value));
 
+/** What a message says first: of an error nobody expected, what follows is for developers. */
+export const firstLine = (message: string): string => message.split('\n', 1)[0] ?? '';
+
+/** The first line of a message in, about, so many letters. What to do stands behind its last semicolon, and is never what is left out. */
+export function abridge(message: string, length: number): string {
+  const line = firstLine(message);
+  if (line.length <= length) return line;
+  const at = line.lastIndexOf('; ');
+  const remedy = at < 0 ? '' : line.slice(at);
+  const head = Math.max(length - remedy.length - 3, Math.floor(length / 2));
+  return head + 3 >= line.length - remedy.length ? line : `${line.slice(0, head)}...${remedy}`;
+}
+
 const letters = (word: string): string => [...word].sort().join('');
 
 const FAR = Number.POSITIVE_INFINITY;

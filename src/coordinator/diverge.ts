@@ -1,4 +1,5 @@
 import { canonicalJson } from '../contract/ids.ts';
+import { abridge } from '../contract/problems.ts';
 import type { BaseRow, Evaluation, TrialRow } from '../contract/rows.ts';
 
 /** Where a rerun first parted from the stored row, in the order of the pipeline. */
@@ -23,7 +24,8 @@ const same = (where: string, stored: unknown, again: unknown): Divergence | null
   canonicalJson(stored ?? null) === canonicalJson(again ?? null) ? null : { where, stored: show(stored), again: show(again) };
 
 const show = (value: unknown): string => {
-  const text = value === undefined ? 'nothing' : typeof value === 'string' ? value : canonicalJson(value);
+  if (typeof value === 'string') return abridge(value, 400); // a failure's message, what to do included
+  const text = value === undefined ? 'nothing' : canonicalJson(value);
   return text.length > 100 ? `${text.slice(0, 100)}...` : text;
 };
 

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../bus/clock.ts';
 import { REASON_LETTERS, type SweepCard, type Wish } from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
+import type { Running } from './forecast.ts';
 import type { Schedule } from './schedule.ts';
 import { RunningMedian, windowOf } from './share.ts';
 
@@ -28,7 +29,10 @@ export class Presence {
   #schedule: Schedule | null = null;
   #card: SweepCard;
   #workers = { count: 0, slots: 0 };
+  #running: readonly Running[] = [];
   #end: () => void = () => {};
+  #lookNow: () => unknown = () => {};
+  #looks = 0;
   #turn: Promise<void> = Promise.resolve();
   /** Identities that are held, by anybody; and those of which we could not say it yet. */
   #held: ReadonlySet<string> = new Set();
@@ -62,11 +66,25 @@ export class Presence {
     return this.#workers;
   }
 
+  /** Jobs of ours that workers said they compute, when they were last looked at. */
+  get running(): readonly Running[] {
+    return this.#running;
+  }
+
+  get paused(): boolean {
+    return this.#card.state === 'paused';
+  }
+
   /** From now on, until `close`. */
   attend(schedule: Schedule): void {
     this.#schedule = schedule;
     schedule.distrust(this.#held);
-    const look = (): void => this.#inTurn(() => this.#look());
+    const look = (): void => {
+      this.#looks++;
+      this.#inTurn(() => this.#look());
+      void this.#turn.then(() => this.#looks--);
+    };
+    this.#lookNow = () => this.#looks === 0 && look();
     const [still, deaf] = [this.#clock.every(EVERY_MS, look), this.#options.roll.onWish(look)];
     this.#end = () => {
       still();
@@ -77,6 +95,7 @@ export class Presence {
 
   row({ provenance }: JobResult): void {
     if (provenance.attempt > 0) this.#median.see(provenance.wallMs);
+    if (this.#workers.count === 0) this.#lookNow(); // somebody computes who was not there at the last look
   }
 
   /** All workers of an identity are told to take nothing more until somebody releases it. The schedule refuses their rows already. */
@@ -100,6 +119,7 @@ export class Presence {
 
   async close(): Promise<void> {
     this.#end();
+    this.#lookNow = () => {};
     await this.#turn;
     await this.#options.roll.hideSweep(this.#card).catch(() => {});
   }
@@ -118,11 +138,13 @@ export class Presence {
     }
     const ours = workers.filter(({ cap, state }) => cap === who.cap && state === 'working');
     this.#workers = { count: ours.length, slots: ours.reduce((sum, { slots }) => sum + slots, 0) };
+    this.#running = workers.flatMap(({ running }) =>
+      running.filter(({ sweep }) => sweep === who.key).map(({ id, share, seconds }) => ({ id, share, ms: 1000 * seconds })),
+    );
     const paused = wanted === null ? this.#card.state === 'paused' : wanted.state === 'pause';
     if (paused !== (this.#card.state === 'paused')) {
       warn?.(paused ? `paused (${wanted?.reason}); spc resume ${who.name} goes on` : 'goes on');
-      const running = workers.flatMap((worker) => worker.running.filter(({ sweep }) => sweep === who.key).map(({ id }) => id));
-      await (paused ? schedule.pause(new Set(running)) : schedule.resume());
+      await (paused ? schedule.pause(new Set(this.#running.map(({ id }) => id))) : schedule.resume());
     }
     const rivals = sweeps.filter(({ cap, key, state }) => cap === who.cap && key !== who.key && state === 'running');
     const weights = [who.weight, ...rivals.map(({ weight }) => weight)];

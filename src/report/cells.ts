@@ -56,7 +56,7 @@ export interface Block {
 
 const EMPTY_CELL: CellText = { mean: '', std: '', marks: NO_MARKS };
 
-function meanText({ cells }: Row, { key, decimals }: Metric): CellText {
+export function meanText({ cells }: Row, { key, decimals }: Metric): CellText {
   const cell = cells[key];
   return cell ? spreadText(cell, decimals) : EMPTY_CELL;
 }

@@ -1,3 +1,4 @@
+import { abridge, firstLine } from '../contract/problems.ts';
 import { groups } from './groups.ts';
 import { isMasked, metricName } from './metrics.ts';
 import type { Column, TrialRecord } from './records.ts';
@@ -6,7 +7,7 @@ import type { SeedLine } from './summarize.ts';
 
 /** How much of a message or list stands in a footnote. */
 const SHOWN = 3;
-const MESSAGE = 160;
+const MESSAGE = 240;
 
 export function acceptanceNotes(trials: readonly TrialRecord[]): string[] {
   if (trials.every((r) => r.notAccepted.length === 0)) return [];
@@ -43,7 +44,10 @@ export function rowNotes(trials: readonly TrialRecord[], lines: readonly SeedLin
   ];
 }
 
-export const failureText = ({ failure }: TrialRecord): string => (failure ? `${failure.kind}: ${brief(failure.message)}` : 'failed');
+const failureText = ({ failure }: TrialRecord): string => (failure ? `${failure.kind}: ${brief(failure.message)}` : 'failed');
+
+/** In full: of one trial there is room for it. */
+export const failureLine = ({ failure }: TrialRecord): string => (failure ? `${failure.kind}: ${firstLine(failure.message)}` : 'failed');
 
 /** Of one number: the seeds that have none although they have finished, and the trials that are not in the number of their seed. */
 export function cellNotes(
@@ -95,7 +99,4 @@ function bySeeds(trials: readonly TrialRecord[], reason: (r: TrialRecord) => str
   return [...reasons.slice(0, SHOWN), ...more].join('; ');
 }
 
-function brief(message: string): string {
-  const line = message.split('\n', 1)[0] ?? '';
-  return line.length > MESSAGE ? `${line.slice(0, MESSAGE - 3)}...` : line;
-}
+const brief = (message: string): string => abridge(message, MESSAGE);

@@ -1,7 +1,7 @@
 import type { Asked } from './asked.ts';
 import { groups } from './groups.ts';
 import { isMasked, METRICS, type Metric, metricName } from './metrics.ts';
-import { acceptanceNotes, cellNotes, engineNotes, failureText, rowEngineNotes, rowNotes } from './notes.ts';
+import { acceptanceNotes, cellNotes, engineNotes, failureLine, rowEngineNotes, rowNotes } from './notes.ts';
 import type { Column, Records, TrialRecord } from './records.ts';
 import { type Interval, interval95, type Summary, summaryOf } from './statistics.ts';
 import { type SeedLine, seedLines } from './summarize.ts';
@@ -238,6 +238,6 @@ function unfinishedOf(record: TrialRecord): Unfinished[] {
   const { trial, state, baseIsThere } = record;
   if (state === 'ok') return [];
   const { scenario, strategy, overrides, engine, seed, correctionSeed } = trial;
-  const why = state === 'failed' ? failureText(record) : baseIsThere ? 'no row yet' : 'its base is not trained yet';
+  const why = state === 'failed' ? failureLine(record) : baseIsThere ? 'no row yet' : 'its base is not trained yet';
   return [{ scenario, strategy, overrides, engine, seed, correctionSeed, state, why }];
 }

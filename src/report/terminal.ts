@@ -6,6 +6,7 @@ import {
   digestTexts,
   intervalText,
   legend,
+  meanText,
   policyKeys,
   reportShortener,
   rowNames,
@@ -17,14 +18,102 @@ import {
   titleText,
 } from './cells.ts';
 import { groups } from './groups.ts';
+import { METRICS, type Metric } from './metrics.ts';
 import { columnsOf, type Report, type Row, type ScenarioTable, strangersText } from './report.ts';
 import { layOut, left, numbers, type Strip, width, wrap } from './strips.ts';
 
-/** Text for a terminal of 80 columns: per scenario what the corrections did, what they cost, and the footnotes. */
+/**
+ * Text for a terminal of 80 columns: per scenario what the corrections did and what they cost, then what there is to say of it, and last,
+ * where the eye falls, every row with what matters most.
+ */
 export function printReport(report: Report, sheet: Sheet = 'summary'): string {
-  const below = [...strangersText(report), ...legend(report, sheet)].map((text) => wrap(text, '').join('\n')).join('\n');
+  const said = [...strangersText(report), ...legend(report, sheet)].map((text) => wrap(text, '').join('\n')).join('\n');
   const above = sheet === 'unfinished' ? [printUnfinished(report)] : report.tables.map((table) => printTable(report, table, sheet));
-  return `${[...above, ...(below === '' ? [] : [below])].join('\n\n')}\n`;
+  return `${[...above, said, sheet === 'summary' ? printLast(report) : ''].filter((text) => text !== '').join('\n\n')}\n`;
+}
+
+/** What stands in the last table, the most wanted first: as many as have room beside a row's name and its failures, the first two always. */
+const WANTED = ['rsi', 'fe', 'finalFe', 'worstCase', 'closedLoop'];
+const ALWAYS = 2;
+
+/** All rows of all scenarios in one table, a line each where their names leave room. Nothing where it would have no column. */
+function printLast(report: Report): string {
+  const { sweep, tables } = report;
+  const [only] = tables;
+  const wanted = WANTED.flatMap((key) =>
+    METRICS.filter((metric) => metric.key === key && tables.some((table) => table.columns.includes(key))),
+  );
+  if (only === undefined || wanted.length === 0) return '';
+  const title = tables.length > 1 ? severalText(report) : `${only.scenario}, ${titleText(report, only)}`;
+  const tries = [Number.POSITIVE_INFINITY, NAME, 0].flatMap((room) =>
+    wanted
+      .map((_, i) => ({ room, metrics: wanted.slice(0, wanted.length - i) }))
+      .filter(({ metrics }, i) => i === 0 || metrics.length >= ALWAYS),
+  );
+  const blocks = tries.map(({ room, metrics }) =>
+    lastBlocks(
+      tables,
+      METRICS.filter((metric) => metrics.includes(metric)),
+      room,
+    ),
+  );
+  return [...wrap(`${sweep}: ${title}`, ''), ...(blocks.find(({ length }) => length === 1) ?? blocks.at(-1) ?? [])].join('\n');
+}
+
+/** More than one block where it is too wide. Names for which there is `room` stand beside their numbers, others above them. */
+function lastBlocks(tables: readonly ScenarioTable[], metrics: readonly Metric[], room: number): string[] {
+  const rows = tables.flatMap((table) => table.rows.map((row) => ({ row, scenario: table.scenario })));
+  const names = rows.map(({ row }) =>
+    rowNames(row)
+      .filter((text) => text !== '')
+      .join(' '),
+  );
+  const several = tables.length > 1;
+  const beside = (i: number): boolean => width(names[i] ?? '') <= room;
+  const column = (header: string, texts: readonly string[], align: Strip['align'] = 'left'): Strip => ({
+    header: ['', header],
+    cells: texts.map((text) => [text]),
+    align,
+  });
+  const lead = [
+    ...(several && room > 0
+      ? [
+          column(
+            'scenario',
+            rows.map(({ scenario }, i) => (beside(i) ? scenario : '')),
+          ),
+        ]
+      : []),
+    column(
+      'strategy',
+      names.map((name, i) => (beside(i) ? name : '')),
+    ),
+    // Marks of several tables would be of several lists of notes.
+    column(
+      'n',
+      rows.map(({ row }) => `${row.n}/${row.asked}${several ? '' : superscripts(row.marks)}`),
+    ),
+    column(
+      'failed',
+      rows.map(({ row }) => String(row.failed)),
+      'right',
+    ),
+  ];
+  const over = rows.map(({ scenario }, i) => (beside(i) ? [] : wrap(several ? `${scenario} ${names[i]}` : (names[i] ?? ''), '')));
+  return layOut({ lead, over, under: rows.map(() => []) }, metrics, (metric, plusMinus) => ({
+    header: metric.header,
+    cells: numbers(
+      rows.map(({ row }) => ({ ...meanText(row, metric), ...(several && { marks: [] }) })),
+      plusMinus,
+    ).map((text) => [text]),
+    align: 'right',
+  }));
+}
+
+/** As the title of one table. */
+function severalText({ tables, where }: Report): string {
+  const [asked, ok, failed] = (['asked', 'ok', 'failed'] as const).map((key) => tables.reduce((sum, { trials }) => sum + trials[key], 0));
+  return `${tables.length} scenarios${where === null ? '' : ` where ${where}`}; ${ok} of ${asked} trials finished, ${failed} failed`;
 }
 
 function printTable(report: Report, table: ScenarioTable, sheet: Sheet): string {

@@ -39,4 +39,13 @@ describe('printBoard(board, frame)', () => {
     );
     expect(printBoard({ ...board(0), sweeps: [] }, { columns: 80 })).toMatch(/no sweep is being run; .*\n\nno worker is there; /);
   });
+
+  it('says in full why a worker is held, and what takes it back', () => {
+    const reason = 'trial abcdefgh12345678: row refused, its policy is not what its digest says, which is the third time in an hour';
+    const [worker] = board(1).workers;
+    const text = printBoard({ ...board(0), workers: [{ ...worker!, state: 'held', reason, running: [] }] }, { columns: 80 });
+    const { id } = worker!;
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(`${id} is held (${reason}); spc workers release ${id} takes it back`);
+    expect(text.split('\n').every((line) => line.length <= 80)).toBe(true);
+  });
 });

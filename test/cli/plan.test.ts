@@ -66,7 +66,7 @@ describe('cachedIn', () => {
 describe('printPlan', () => {
   const q = (ms: number) => ({ low: 0.9 * ms, median: ms, high: 1.1 * ms });
   const kind = { environment: 'CartPole-v1', engine: 'wasm' };
-  const nothing: Estimate = { threads: 2, classes: [], coreMs: null, wallMs: null, from: [] };
+  const nothing: Estimate = { threads: 2, classes: [], coreMs: null, wallMs: null, unknown: [], from: [], yardstickMs: null };
   const print = (text: string, estimate: Estimate = nothing): string => {
     const loaded = parseSweepText(text, 'x.yaml').sweep;
     const all = expand(loaded);
@@ -79,38 +79,62 @@ describe('printPlan', () => {
 
   it('printPlan(…) says how long it may take, by how many records of which folders', () => {
     const classes = [
-      { ...kind, kind: 'base', strategy: null, jobs: 2, records: 7, coreMs: q(3_600_000) },
-      { ...kind, kind: 'trial', strategy: 'none', jobs: 1, records: 9, coreMs: q(0) },
+      { ...kind, kind: 'base', strategy: null, jobs: 2, records: 7, by: 'records', coreMs: q(3_600_000) },
+      { ...kind, kind: 'trial', strategy: 'none', jobs: 1, records: 9, by: 'records', coreMs: q(0) },
     ] as const;
-    const both = { coreMs: q(3_600_000), wallMs: q(1_800_000), from: ['results/a', 'results/b'] };
-    expect(tail({ threads: 2, classes, ...both }).slice(1)).toEqual([
+    const both = { ...nothing, coreMs: q(3_600_000), wallMs: q(1_800_000), from: ['results/a', 'results/b'] };
+    expect(tail({ ...both, classes }).slice(1)).toEqual([
       'time: about 30 min 0 s (27 min 0 s to 33 min 0 s) on 2 threads',
       'core-hours: about 1 (0.9 to 1.1)',
       'judged by 16 jobs in results/a, results/b',
     ]);
-    const unknown = { ...kind, kind: 'trial', strategy: 'tsf', jobs: 2, records: 0, coreMs: null } as const;
-    expect(tail({ threads: 2, classes: [...classes, unknown], ...both }).at(-1)).toBe(
-      'not counted, because none is recorded yet: 2 trials of tsf',
-    );
+    const rated = { ...kind, kind: 'trial', strategy: 'tsf', jobs: 2, records: 0, by: 'rates', coreMs: q(1000) } as const;
+    expect(
+      print(small, { ...both, classes: [...classes, rated], yardstickMs: 40 })
+        .split('\n')
+        .slice(-2),
+    ).toEqual(['2 of 5 jobs by rates of operations and the speed of this machine, measured now:', 'no such job is recorded yet']);
   });
 
-  it('printPlan(several engines) names them, and which of them nothing is recorded of', () => {
+  it('printPlan(jobs of which nothing is known) says at least, and of how many it knows nothing, by engine, scenario and strategy', () => {
     const text = small.replace('[none, tsf]', '[none, tsf], engine: [reference, tfjs]');
     const classes = (['reference', 'tfjs'] as const).map((engine) => {
-      const recorded = engine === 'reference' ? { records: 3, coreMs: q(1000) } : { records: 0, coreMs: null };
-      return { ...kind, engine, kind: 'base', strategy: null, jobs: 2, ...recorded } as const;
+      const recorded =
+        engine === 'reference'
+          ? ({ records: 3, by: 'records', coreMs: q(3_600_000) } as const)
+          : ({ records: 0, by: null, coreMs: null } as const);
+      return { ...kind, engine, kind: 'base', strategy: null, jobs: 20, ...recorded } as const;
     });
-    const lines = print(text, { threads: 2, classes, coreMs: q(1000), wallMs: q(500), from: ['results/a'] }).split('\n');
-    expect([lines[0], lines.at(-1)]).toEqual([
-      'small (engines reference, tfjs)',
-      'not counted, because none is recorded yet: 2 bases by tfjs',
+    const of = (scenario: string, strategy: string | null, engine = 'tfjs') => ({ scenario, strategy, engine, jobs: 2 });
+    const unknown = [
+      of('cartpole/angle', null),
+      of('cartpole/angle', 'tsf'),
+      of('lunarlander/descent', 'tsf'),
+      of('cartpole/angle', 'none', 'tfjs-cpu'),
+    ];
+    const lines = print(text, { ...nothing, classes, coreMs: q(3_600_000), wallMs: q(1_800_000), unknown, from: ['results/a'] }).split(
+      '\n',
+    );
+    expect(lines[0]).toBe('small (engines reference, tfjs)');
+    expect(lines.slice(-6)).toEqual([
+      'time: at least 30 min 0 s (27 min 0 s to 33 min 0 s) on 2 threads',
+      'core-hours: at least 1 (0.9 to 1.1)',
+      'judged by 3 jobs in results/a',
+      'not counted, as nothing is known of them: 8 of 40 jobs (20 %), by tfjs:',
+      'cartpole/angle 2 bases, 2 tsf; lunarlander/descent 2 tsf; by tfjs-cpu:',
+      'cartpole/angle 2 none',
     ]);
     expect(lines.find((line) => line.startsWith('cartpole/angle tsf'))).toMatch(/^cartpole\/angle tsf engine=reference +2 +0$/);
   });
 
-  it('printPlan(nothing recorded) says unknown', () => {
-    const classes = [{ ...kind, kind: 'base', strategy: null, jobs: 2, records: 0, coreMs: null }] as const;
-    expect(tail({ ...nothing, classes }).at(-1)).toBe('time: unknown; no such job is recorded yet');
+  it('printPlan(nothing known of anything) says unknown, and of what', () => {
+    const classes = [{ ...kind, kind: 'base', strategy: null, jobs: 2, records: 0, by: null, coreMs: null }] as const;
+    const unknown = [{ scenario: 'cartpole/angle', strategy: null, engine: 'tfjs-cpu', jobs: 2 }];
+    expect(
+      print(small, { ...nothing, classes, unknown })
+        .split('\n')
+        .slice(-3),
+    ).toEqual(['time: unknown', 'not counted, as nothing is known of them: 2 of 2 jobs (100 %), by tfjs-cpu:', 'cartpole/angle 2 bases']);
   });
 
   it('printPlan(…) says what runs, and what is there', () => {
@@ -219,9 +243,15 @@ describe('spc plan', () => {
       join(at, 'quick', 'provenance.jsonl'),
       `${JSON.stringify({ id: bases[0]?.id, ok: true, attempt: 1, wallMs: 1000, phasesMs: { train: 900 } })}\n`,
     );
+    const before = readdirSync(at, { recursive: true });
     const json = JSON.parse(await spc('sweeps/quick.yaml', '--results', at, '--threads', '2', '--json')) as { estimate: Estimate };
-    expect(json.estimate).toMatchObject({ threads: 2, coreMs: { low: 4000, median: 4000, high: 4000 }, wallMs: { median: 2000 } });
-    expect(json.estimate.classes[0]).toMatchObject({ kind: 'base', strategy: null, jobs: 4, records: 1 });
+    expect(json.estimate).toMatchObject({ threads: 2, unknown: [], yardstickMs: expect.any(Number) as number });
+    expect(json.estimate.classes[0]).toMatchObject({
+      ...{ kind: 'base', strategy: null, jobs: 4, records: 1, by: 'records' },
+      coreMs: { low: 4000, median: 4000, high: 4000 },
+    });
+    expect(json.estimate.classes.slice(1).map(({ by }) => by)).toEqual(['rates', 'rates', 'rates', 'rates']);
+    expect(readdirSync(at, { recursive: true })).toEqual(before);
     expect(json.estimate.from).toEqual([join(at, 'quick')]);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
+  abridge,
   didYouMean,
   judge,
   meanings,
@@ -138,4 +139,18 @@ describe('judge', () => {
       .refine((o) => o.few <= o.many, { path: ['few'], message: 'must not exceed many' });
     expect(told(schema, { many: 2 })).toEqual(['x few: expected few not to exceed many, got few 3, many 2']);
   });
+});
+
+describe('abridge(message, length)', () => {
+  it.each([
+    ['a short one', 40, 'a short one'],
+    ['two\n  lines\n', 40, 'two'],
+    [`where: expected ${'x'.repeat(60)}, got y; do this`, 50, `where: expected ${'x'.repeat(22)}...; do this`],
+    [
+      `got one; two; three; ${'a remedy that is longer than what there is room for'}`,
+      40,
+      'got one; two; three; a remedy that is longer than what there is room for',
+    ],
+    [`${'y'.repeat(70)}`, 40, `${'y'.repeat(37)}...`],
+  ])('%s', (message, length, said) => expect(abridge(message, length)).toBe(said));
 });

@@ -66,10 +66,10 @@ describe.skipIf(without !== null)('spc run --nats and spc worker, on three hosts
         hosts.run(host, role, [process.execPath, path('./spc.mjs'), ...args], { LEASE_MS: `${LEASE_MS}` });
       const [far, near] = (['far', 'near'] as const).map((host) => {
         hosts.run(host, `forward-${host}`, [process.execPath, path('./forward.mjs'), `${PORT}`, hosts.hubOf(host), `${PORT}`]);
-        return spc(host, `worker-${host}`, 'worker', '--nats', broker, '--slots', '1');
+        return spc(host, `worker-${host}`, 'worker', '--nats', broker, '--slots', '1', '--wait', '10m');
       }) as [Resident, Resident];
       const began = Date.now();
-      const run = spc('hub', 'coordinator', 'run', sweep, '--results', results, '--nats', broker, '--quiet');
+      const run = spc('hub', 'coordinator', 'run', sweep, '--results', results, '--nats', broker, '--wait', '10m', '--quiet');
       const note = (what: string): void => {
         diary.push(
           `${((Date.now() - began) / 1000).toFixed(1)} s  ${what}; ${rows()} rows, CPU ms far ${computedMs(far)}, near ${computedMs(near)}`,

@@ -112,7 +112,7 @@ export class Site {
 
   /** Starts coordinators until one ends by itself: with that exit code the sweep is done, with any other this throws. */
   async sweep(expected = 0): Promise<void> {
-    const command = ['run', this.#options.sweep, '--results', this.results, '--nats', this.#server.url, '--quiet'];
+    const command = ['run', this.#options.sweep, '--results', this.results, '--nats', this.#server.url, '--wait', '10m', '--quiet'];
     for (;;) {
       const life = this.#spawn('coordinator', command);
       this.#coordinator = life;
@@ -231,7 +231,7 @@ export class Site {
   }
 
   #worker(name: string, url: string): Life {
-    return this.#spawn(name, ['worker', '--nats', url, '--slots', '1']);
+    return this.#spawn(name, ['worker', '--nats', url, '--slots', '1', '--wait', '10m']);
   }
 
   #spawn(role: string, args: readonly string[]): Life {

@@ -100,7 +100,83 @@ success: share of seeds that succeed: accepted base, final FE >= 99 %, worst
 case <= 5 %, RSI >= 98 %; a failed trial is none; n in brackets.
 –: no number (no ± below n = 2; retrain and shield act under a mask, their
 forgetting is not measured).
+
+quick: cartpole/angle, 3 seeds¹; 6 of 7 trials finished, 1 failed
+                              FE     final     worst     closed        RSI
+strategy  n     failed         %      FE %    case %     loop %          %
+none      3/3        0   0.0±0.0   0.0±0.0  99.0±1.0  40.0±0.0²  100.0±0.0
+retrain   1/2³       1     –         –         –         –       100.0±  –
+tsf correct.steps=500, correct.learningRate=0.02
+          2/2        0  97.4±0.3  95.0±0.0   5.0±0.0  <0.1±0.0   100.0±0.0
 `);
+  });
+
+  const screen = (report: Report): string[] => printReport(report).trimEnd().split('\n').slice(-23);
+  const seeds = (found: object): SyntheticTrial['row'][] => [1, 2, 3].map((i) => ({ ...found, rsi: 0.8 + i / 20, worstCase: i / 3 }));
+  const failing: SyntheticTrial['row'] = { kind: 'refused', message: 'acceptance: expected a base fit for this scenario, got less' };
+
+  it('ends in one screen of 24 lines with every row, its failures, FE and RSI, for fifteen arms of any strategy', async () => {
+    const names = Object.keys(STRATEGIES).slice(0, 15);
+    const lines = screen(await reportOf(names.flatMap((name, i) => arm(name, [...seeds({ fe: i / 16 }), failing]))));
+    const at = lines.findIndex((line) => line.startsWith('quick: cartpole/angle, 4 seeds; 45 of 60 trials finished, 15 failed'));
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(lines[at + 1]).toMatch(/ FE .* RSI$/);
+    expect(lines[at + 2]).toMatch(/^strategy +n +failed( +(%|FE %|case %|loop %))+$/);
+    for (const name of names)
+      expect(lines.filter((line) => line.startsWith(`${name} `))).toEqual([expect.stringMatching(/ 3\/4. +1 .* 90\.0 ?± ?5\.0$/)]);
+  });
+
+  it('ends in one screen for five scenarios, each row with its scenario', async () => {
+    const scenarios = [
+      'cartpole/angle',
+      'mountaincar/pump-left',
+      'mountaincar-continuous/pump',
+      'lunarlander/descent',
+      'lunarlander-continuous/descent',
+    ];
+    const trials = scenarios.flatMap((scenario) =>
+      ['none', 'shield', 'tsf'].flatMap((name) => arm(name, [...seeds({}), failing]).map((trial) => ({ ...trial, scenario }))),
+    );
+    const lines = screen(await reportOf(trials));
+    const at = lines.indexOf('quick: 5 scenarios; 45 of 60 trials finished, 15 failed');
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(lines[at + 2]).toMatch(/^scenario +strategy +n +failed +/);
+    expect(lines.slice(at + 3)).toHaveLength(15);
+    for (const line of lines.slice(at + 3)) expect(line).toMatch(/^[\w/-]+ +\w+ +3\/4 +1 .* 90\.0 ?± ?5\.0$/);
+  });
+
+  it('keeps FE and RSI beside each other in its last table whatever the names, and the names whole', async () => {
+    const name = 'a-strategy-with-a-name-that-is-longer-than-the-room-that-there-is-beside-numbers';
+    const report = await named([name, 'tsf'], [{}, {}], {}, { 'correct.steps': 500, 'correct.forget': 'unlikelihood' });
+    const last = printReport(report).trimEnd().split('\n\n').at(-1) ?? '';
+    expect(last.replaceAll(/\s+/g, '')).toContain(name);
+    expect(last).toMatch(/FE.* RSI\n/);
+    expect(last.split('\n').every((line) => [...line].length <= 80)).toBe(true);
+  });
+
+  it('ends in the columns that were chosen, where FE and RSI are not among them', async () => {
+    const lines = printReport(await reportOf(arm('tsf', seeds({})), {}, ['finalFe', 'return']))
+      .trimEnd()
+      .split('\n');
+    expect(lines.slice(-3).map((line) => line.trim().split(/\s+/).join(' '))).toEqual([
+      'final',
+      'strategy n failed FE %',
+      'tsf 3/3 0 95.0 ± 0.0',
+    ]);
+    const none = printReport(await reportOf(arm('tsf', seeds({})), {}, ['return']));
+    expect(none.match(/^quick: /gm)).toHaveLength(1);
+  });
+
+  it('never cuts a refusal before its remedy, in notes and in the list of what is missing', async () => {
+    const remedy = '`acceptance: report` runs it all the same';
+    const reasons = Array.from({ length: 12 }, (_, i) => `reason ${i} with the numbers that are behind it`).join('; ');
+    const refused = { kind: 'refused', message: `acceptance: expected a base fit for this scenario, got: ${reasons}; ${remedy}` } as const;
+    const report = await reportOf(arm('tsf', [refused, {}]));
+    const words = (sheet: 'summary' | 'unfinished'): string => printReport(report, sheet).replaceAll(/\s+/g, ' ');
+    expect(words('summary')).toContain(`reason 2 with the numbers`);
+    expect(words('summary')).toContain(`...; ${remedy})`);
+    expect(words('unfinished')).toContain(`${reasons}; ${remedy}`);
+    expect(report.unfinished[0]?.why).toBe(`refused: ${refused.message}`);
   });
 
   it('fits 80 columns whatever the numbers and names', async () => {

@@ -4,6 +4,7 @@ import type { Credentials } from '../../contract/credentials.ts';
 import { ConfigError, ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { type Clock, systemClock } from '../clock.ts';
+import { greet } from './greet.ts';
 import { apiOf, identity, refusal } from './security/join.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
@@ -34,6 +35,10 @@ export interface LinkOptions extends PatienceOptions {
   readonly pingMs?: number;
   /** How long one request may go unanswered. */
   readonly requestMs?: number;
+  /** How long a server may not be there at first; then it is a TransportError. Unlimited where nothing is said. */
+  readonly waitMs?: number;
+  /** What to do then, in words. */
+  readonly remedy?: string;
 }
 
 /** JetStream's numbers of errors: what is told apart. */
@@ -49,8 +54,12 @@ export const CODE = {
 export const codeOf = (error: unknown): number | null => (error instanceof JetStreamApiError ? error.code : null);
 
 const PAUSE_MS = { first: 20, longest: 2_000 };
-const WAITING_MS = 5_000;
+/** A wait that is longer is no secret. */
+const WAITING_MS = 1_000;
 const AGAIN_MS = 1_000;
+/** Who takes the connection and then says nothing is no broker. */
+const HELLO_MS = 5_000;
+const LEAST_MS = 200;
 
 /** One connection, with what the client's defaults lack: it comes back for as long as it takes, and sees a frozen server. */
 export class NatsLink implements Client {
@@ -78,7 +87,7 @@ export class NatsLink implements Client {
     this.#random = random;
   }
 
-  /** Waits for a server that is not there yet; refuses one that is too old, and throws when the server refuses us. */
+  /** Waits for a server that is not there yet, for as long as it is told to; refuses one that is too old, and throws when the server refuses us. */
   static async connect(options: LinkOptions): Promise<NatsLink> {
     const { url, credentials = null, warn = () => {}, pingMs = 10_000, requestMs = 5_000 } = options;
     const name = credentials?.name ?? options.name;
@@ -93,6 +102,7 @@ export class NatsLink implements Client {
       pingInterval: pingMs, // the default notices a frozen server after four minutes
       maxPingOut: 2,
       inboxPrefix: `_INBOX_${name}`,
+      timeout: HELLO_MS,
       noAsyncTraces: true, // a stack for every request is a third of its price
     });
     const [host = ''] = nc.getServer().split(/:\d+$/);
@@ -100,6 +110,10 @@ export class NatsLink implements Client {
     if (refused !== null) {
       await nc.close();
       throw new HostError(`${url}: ${refused}`);
+    }
+    if (nc.info?.jetstream !== true) {
+      await nc.close();
+      throw new HostError(`${url}: expected a broker with JetStream, got a nats-server without it; start it with -js, or take spc serve`);
     }
     if (warning !== null) warn(`${url}: ${warning}`);
     const api = { timeout: requestMs, apiPrefix: apiOf(credentials) };
@@ -166,18 +180,38 @@ export class NatsLink implements Client {
  * ends it: the client gives up after the second refusal.
  */
 async function joined(
-  { url, credentials = null, warn = () => {}, clock = systemClock, random = Math.random }: LinkOptions,
+  {
+    url,
+    credentials = null,
+    warn = () => {},
+    clock = systemClock,
+    random = Math.random,
+    waitMs = Number.POSITIVE_INFINITY,
+    remedy = 'spc serve starts one',
+  }: LinkOptions,
   options: ConnectionOptions,
 ): Promise<NatsConnection> {
-  for (let [since, warned] = [clock.now(), false]; ; await clock.sleep(AGAIN_MS * (0.5 + random()))) {
+  const since = clock.now();
+  for (let warned = false; ; ) {
+    const pauseMs = AGAIN_MS * (0.5 + random());
     try {
+      if (waitMs < Number.POSITIVE_INFINITY)
+        await greet(url, credentials !== null, Math.min(HELLO_MS, Math.max(LEAST_MS, since + waitMs - clock.now())));
       return await connect(options);
     } catch (error) {
       const why = refusal(error, credentials);
       if (why !== null) throw new ConfigError(`${url}: ${why}`, { cause: error });
-      if (warned || clock.now() - since < WAITING_MS) continue;
-      warned = true;
-      warn(`${url}: no broker there yet (${silence(error)}); waiting for it${credentials ? '' : ', without --creds'}`);
+      const spent = clock.now() - since;
+      const without = credentials ? '' : ', without --creds';
+      if (spent + pauseMs >= waitMs) {
+        const message = `${url}: expected a broker, found none within ${Math.round(waitMs / 1000)} s${without} (${silence(error)}); ${remedy}`;
+        throw new TransportError(message, { cause: error });
+      }
+      if (!warned && spent + pauseMs >= WAITING_MS) {
+        warned = true;
+        warn(`${url}: no broker there yet (${silence(error)}); waiting for it${without}`);
+      }
+      await clock.sleep(pauseMs);
     }
   }
 }

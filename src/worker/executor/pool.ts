@@ -59,7 +59,10 @@ interface Task {
   stall: NodeJS.Timeout | null;
   /** It was told to end. */
   ending: Ending | null;
+  /** Share of it that is done. */
   progress: number;
+  /** When its thread got it, for the last time. */
+  sentAt: number;
 }
 
 /** How often a job may take its thread, or alone its executor, down with it. */
@@ -124,11 +127,9 @@ export class ExecutorPool {
     return this.#running.size;
   }
 
-  /** Sum over the running jobs of the share that each has done. */
-  get progress(): number {
-    let sum = 0;
-    for (const task of this.#running.values()) sum += task.progress;
-    return sum;
+  /** What runs now: the share of each job that is done, and for how long it has run. */
+  get running(): { readonly id: string; readonly share: number; readonly ms: number }[] {
+    return [...this.#running.values()].map(({ job, progress, sentAt }) => ({ id: job.id, share: progress, ms: Date.now() - sentAt }));
   }
 
   /** Process id of the executor, for drills; null while there is none. */
@@ -158,6 +159,7 @@ export class ExecutorPool {
       stall: null,
       ending: null,
       progress: 0,
+      sentAt: Date.now(),
     };
     this.#waiting.push(task);
     const unwanted = (): void => this.#unwanted(task);
@@ -240,7 +242,7 @@ export class ExecutorPool {
       if (!task) return;
       if (report.type === 'progress') {
         task.stall?.refresh();
-        task.progress = report.total > 0 ? report.done / report.total : 0;
+        task.progress = shareOf(task.job, report);
         return;
       }
       this.#failedStarts = 0;
@@ -334,7 +336,7 @@ export class ExecutorPool {
   #send(task: Task): void {
     const key = ++this.#key;
     const { wallMs, memoryMb } = task.limits;
-    Object.assign(task, { progress: 0, ending: null, fresh: false });
+    Object.assign(task, { progress: 0, sentAt: Date.now(), ending: null, fresh: false });
     this.#used = true;
     if (wallMs !== null) task.timers.push(setTimeout(() => this.#end(key, task, 'wall'), wallMs));
     task.stall = setTimeout(() => this.#end(key, task, 'stalled'), this.#stallMs);
@@ -411,6 +413,13 @@ const wallFailure = (wallMs: number, asked: number | null): Failure => ({
 });
 
 /** Of two limits; null is none. */
+/** A correction reports its K steps first and, where it is kept up beyond them, then all of those: its share never falls. */
+function shareOf(job: Job, { done, total }: { readonly done: number; readonly total: number }): number {
+  const { steps } = job.kind === 'trial' ? job.spec.correct : {};
+  const beyond = job.kind === 'trial' && total === steps ? Math.max(1, ...job.spec.evaluate.overrun) : 1;
+  return total > 0 ? Math.min(1, done / (total * beyond)) : 0;
+}
+
 const least = (a: number | null, b: number | null): number | null => (a === null ? b : b === null ? a : Math.min(a, b));
 
 function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
