@@ -77,7 +77,7 @@ function oddities(root: unknown, locate: Locate): Complaint[] {
     if (isAlias(node)) blame(node, path, 'the value itself', `the alias *${node.source}`, NO_ANCHORS);
     const { anchor, tag } = (node ?? {}) as { anchor?: string; tag?: string };
     if (anchor) blame(node, path, 'a value', `the anchor &${anchor}`, NO_ANCHORS);
-    if (tag) blame(node, path, 'a plain value', `the tag ${tag}`, 'remove the tag');
+    if (tag) blame(node, path, 'a value without a tag', `the tag ${tag}`, 'remove the tag');
     if (isSeq(node))
       node.items.forEach((item, i) => {
         visit(item, [...path, i]);

@@ -258,7 +258,7 @@ describe('parseSweepText refuses', () => {
       '<<: { a: 1 }\n',
       'a.yaml:1:1 <<: expected a name as key, got a merge; anchors and aliases are not supported: write the value out',
     ],
-    ['a tag', 'name: !!str 5\n', 'a.yaml:1:13 name: expected a plain value, got the tag tag:yaml.org,2002:str; remove the tag'],
+    ['a tag', 'name: !!str 5\n', 'a.yaml:1:13 name: expected a value without a tag, got the tag tag:yaml.org,2002:str; remove the tag'],
     ['a key that is no name', '7: x\n', 'a.yaml:1:1: expected a name as key, got 7; put it in quotes'],
     ['a collection as key', '? [a]\n: b\n', 'a.yaml:1:3: expected a name as key, got "a collection"; put it in quotes'],
     ['YAML 1.1', '%YAML 1.1\n---\na: 1\n', 'a.yaml:1:1: expected YAML 1.2, got YAML 1.1; remove the %YAML line'],
