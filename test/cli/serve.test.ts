@@ -67,20 +67,22 @@ describe.skipIf(noServer)('spc serve', { timeout: 60_000 }, () => {
   it('--listen makes keys and TLS: with the file of a role one joins, without it nobody does', async () => {
     const cwd = root();
     const port = await freePort();
-    const broker = await serve(cwd, '--listen', `127.0.0.1:${port}`, '--worker', 'gpu');
+    const broker = await serve(cwd, '--listen', `127.0.0.1:${port}`, '--worker', 'gpu', '--workers', '2');
     expect(broker.line).toBe('spc worker --creds worker.creds');
     const creds = (name: string): string => join(cwd, 'broker', `${name}.creds`);
-    expect(statSync(creds('worker')).mode & 0o777).toBe(0o600);
+    for (const name of ['worker', 'worker-gpu', 'worker-1', 'worker-2']) expect(statSync(creds(name)).mode & 0o777).toBe(0o600);
     const briefly = ['--slots', '1', '--until-idle', '1'];
     const open = join(cwd, 'open.creds');
     copyFileSync(creds('worker'), open);
     chmodSync(open, 0o644);
-    const [one, two] = await Promise.all([
+    const [one, two, three] = await Promise.all([
       spc(['worker', '--creds', open, ...briefly]),
       spc(['worker', '--creds', creds('worker-gpu'), '--nats', `localhost:${port}`, ...briefly]),
+      spc(['worker', '--creds', creds('worker-2'), ...briefly]),
     ]);
     expect([one.code, one.stderr]).toEqual([0, expect.stringMatching(/open\.creds: other users of this machine can read it; chmod 600/)]);
     expect([two.code, two.stderr]).toEqual([0, expect.stringMatching(/^worker [\w.-]+: 1 thread/)]);
+    expect([three.code, three.stderr]).toEqual([0, expect.stringMatching(/^worker worker-2\.\w+: 1 thread/)]);
 
     const sweep = scratch();
     expect(await said([...sweep.run, '--creds', creds('worker')])).toEqual([
@@ -104,7 +106,10 @@ describe.skipIf(noServer)('spc serve', { timeout: 60_000 }, () => {
   it.each([
     [['--listen', 'x:y'], '--listen: expected HOST:PORT such as 0.0.0.0:4222, got x:y'],
     [['--port', '70000'], '--port: expected a port from 1 to 65535, got 70000'],
-    [['--worker', 'gpu'], 'serve: --host and --worker go with --listen'],
+    [['--worker', 'gpu'], 'serve: --host, --worker and --workers go with --listen'],
+    [['--workers', '2'], 'serve: --host, --worker and --workers go with --listen'],
+    [['--listen', '127.0.0.1:4222', '--workers', '1.5'], '--workers: expected a whole number up to 1000, got 1.5'],
+    [['--listen', '127.0.0.1:4222', '--workers', '2000'], '--workers: expected a whole number up to 1000, got 2000'],
     [['--listen', '127.0.0.1:4222', '--port', '1'], 'spc serve: expected --listen or --port, got both; leave one of them out'],
   ])('refuses %j', async (args, why) => {
     expect(await said(['serve', ...args], { cwd: root() })).toEqual([2, why]);

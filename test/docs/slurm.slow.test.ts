@@ -39,7 +39,7 @@ describe.skipIf(noServer)('the script of docs/slurm.md under a scheduler that si
     expect(asked).toMatchObject({ signal: expect.stringMatching(/^B:TERM@\d+$/), 'cpus-per-task': expect.stringMatching(/^\d+$/) });
     const folder = site();
     const port = 20_000 + ((process.pid + 5_000) % 10_000);
-    const broker = begin(['serve', '--listen', `127.0.0.1:${port}`], { ...REAL, cwd: folder });
+    const broker = begin(['serve', '--listen', `127.0.0.1:${port}`, '--workers', '2'], { ...REAL, cwd: folder });
     let said = '';
     broker.child.stdout?.on('data', (text: string) => {
       said += text;
