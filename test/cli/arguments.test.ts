@@ -69,7 +69,7 @@ const valueFor = ({ type, choices, name }: Option, i = 0): string =>
 const needed = (shape: Shape, but = ''): string[] => [
   ...shape.places.filter(({ required }) => required).map(({ name }) => name),
   ...shape.options.filter(({ required, name }) => required && name !== but).map((option) => `--${option.name}=${valueFor(option)}`),
-  ...(shape.name === 'serve' && ['host', 'worker'].includes(but) ? ['--listen=0.0.0.0:1'] : []),
+  ...(shape.name === 'serve' && ['host', 'worker', 'workers'].includes(but) ? ['--listen=0.0.0.0:1'] : []),
 ];
 
 const PARSER =
@@ -77,7 +77,7 @@ const PARSER =
 const refusal = ({ code, text, args }: Said): string => {
   expect([code, args, text.match(PARSER)]).toEqual([2, null, null]);
   expect(text).toMatch(
-    /^(spc( \w+)?|--[\w-]+|serve): (expected .+, got .+|given .+ times?|given twice .+; give it once|--host and --worker go with --listen)/s,
+    /^(spc( \w+)?|--[\w-]+|serve): (expected .+, got .+|given .+ times?|given twice .+; give it once|--host, --worker and --workers go with --listen)/s,
   );
   return text;
 };
