@@ -65,7 +65,7 @@ it.skipIf(impossible !== '')(
     // At least; where exactly the disk is full depends on which thread is first.
     expect(said).toEqual(expect.arrayContaining(['sweep.yaml', 'numerics.json', '.lock']));
     expect(said.some((name) => name.endsWith('.jsonl') || name === 'policies' || name === 'forget')).toBe(true);
-    expect(rows('440').length).toBeGreaterThan(30);
+    expect(rows('440').length).toBeGreaterThan(8); // a policy has 19 kB
 
     const whole = sweep.outcome();
     rmSync(sweep.folder, { recursive: true });

@@ -133,7 +133,7 @@ describe('output that is refused', () => {
 
   it('a folder that cannot be made is a message', async () => {
     const { code, stderr } = await spc(['run', sweep.file, '--results', '/dev/full']);
-    expect([code, stderr]).toEqual([1, '/dev/full/quick: the folder could not be written (ENOTDIR)\n']);
+    expect([code, stderr]).toEqual([2, '--results: expected a folder, got /dev/full, which is a device\n']);
   });
 
   it('too few open files are a message', async () => {

@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   one('no-dedupe-in-the-reader', SCHEDULE, 'if (store.state(result.kind, id) !== undefined) {', 'if (id === undefined) {'),
-  one('heartbeat-off', 'src/worker/agent/agent.ts', '() => void lease.extend().catch(() => {})', '() => {}'),
+  one('heartbeat-off', 'src/worker/agent/agent.ts', '() => void extend().catch(() => {})', '() => {}'),
   one(
     'full-is-exists',
     AGENT,
@@ -47,8 +47,8 @@ export const mutants: readonly Mutant[] = [
   one(
     'ack-before-disk',
     SCHEDULE,
-    'await this.#take(delivery);\n          await delivery.ack();',
-    'await delivery.ack();\n          await this.#take(delivery);',
+    'await this.#take(delivery);\n            await delivery.ack();',
+    'await delivery.ack();\n            await this.#take(delivery);',
   ),
   {
     name: 'purge-by-number',

@@ -26,16 +26,16 @@ describe('ExecutorPool.run(job), on bad days', { timeout: 60_000 }, () => {
     ['buffers', /^memory: more than 64 MB \(about \d{2,3} MB, measured from outside\)$/],
     [
       'reportedBuffers',
-      /^memory: more than 64 MB \((\d+ MB: \d of heap, \d+ of array buffers and wasm|about \d+ MB, measured from outside)\)$/,
+      /^memory: more than 64 MB \((\d+ MB: \d+ of heap, \d+ of array buffers and wasm|about \d+ MB, measured from outside)\)$/,
     ], // from outside where the machine is too busy to let it report
-    ['wasm', /^memory: more than 64 MB \(\d+ MB: \d of heap, \d+ of array buffers and wasm\)$/],
+    ['wasm', /^memory: more than 64 MB \(\d+ MB: \d+ of heap, \d+ of array buffers and wasm\)$/],
     ['giant', /^memory: more than 64 MB \(about \d+ MB, measured from outside\)$/],
-    ['giantUntouched', /^memory: more than 64 MB \(28\d\d MB: \d of heap, 28\d\d of array buffers and wasm\)$/],
+    ['giantUntouched', /^memory: more than 64 MB \(28\d\d MB: \d+ of heap, 28\d\d of array buffers and wasm\)$/],
     [
       'giantRefused',
-      /^memory: more than 64 MB \(Array buffer allocation failed, with \d+ MB: \d of heap, \d+ of array buffers and wasm\)$/,
+      /^memory: more than 64 MB \(Array buffer allocation failed, with \d+ MB: \d+ of heap, \d+ of array buffers and wasm\)$/,
     ],
-    ['giantNetwork', /^memory: more than 64 MB \(25\d\d MB: \d of heap, 25\d\d of array buffers and wasm\)$/],
+    ['giantNetwork', /^memory: more than 64 MB \(25\d\d MB: \d+ of heap, 25\d\d of array buffers and wasm\)$/],
     ['giantNetworkRefused', /^memory: more than 64 MB \(refused: 4375 MB of wasm memory at once, with \d+ MB: /],
   ] as const)('a job that takes too much memory (%s) meets its limit, alone', async (deed, message) => {
     const pool = await started();

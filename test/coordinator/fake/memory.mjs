@@ -21,8 +21,7 @@ const numerics = { base: '', trial: '', all: '', engine: '', files: {} };
 const freeze = { extend: false, recompute: false, warn: () => {} };
 const store = await Store.open(folder, { sweepYaml: text, plan: planOf(sweep, trials), numerics }, freeze);
 // Files are the agent's matter, and would be most of the time.
-store.files.has = async () => true;
-store.files.put = async () => '';
+Object.assign(store.files, { has: async () => true, get: async () => new Uint8Array(), put: async () => '' });
 const bus = new LocalBus(store.files);
 const samples = [];
 function sample(rows) {
