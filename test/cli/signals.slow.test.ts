@@ -49,7 +49,7 @@ describe('signals', () => {
     await until('there is a row', () => rowsOf(sweep) >= 1);
     for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) {
       kill(run.pid, signal);
-      await sleep(50);
+      await sleep(15); // all of them while its job still runs
     }
     const { code, stderr } = await run.done;
     expect(code).toBe(130);
