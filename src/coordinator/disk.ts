@@ -16,6 +16,18 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * Makes a folder and those above it. Level by level: where a file system has no new folders, as /proc, Node's own way asks it again for ever.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const parent = dirname(path);
+  if (parent !== path && !(await exists(parent))) await makeFolder(parent);
+  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+    const isThere = error.code === 'EEXIST' && (await stat(path).catch(() => null))?.isDirectory();
+    if (!isThere) throw error;
+  });
+}
+
 /** The names of files that `writeWhole` has not finished. */
 const TEMPORARY = /^\..+\.[0-9a-f]{8}$/;
 

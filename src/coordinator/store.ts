@@ -1,11 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../contract/errors.ts';
 import { writeRefused } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type JobResult, type Row } from '../contract/job.ts';
 import type { BaseRow, TrialRow } from '../contract/rows.ts';
-import { DiskFiles, exists, syncFolder, writeWhole } from './disk.ts';
+import { DiskFiles, exists, makeFolder, syncFolder, writeWhole } from './disk.ts';
 import { type FreezeOptions, type Frozen, formerIds, freeze } from './freeze.ts';
 import { Lines, readLines } from './lines.ts';
 import { Lock } from './lock.ts';
@@ -58,7 +57,7 @@ export class Store {
   static async open(folder: string, frozen: Frozen, options: FreezeOptions): Promise<Store> {
     const { warn } = options;
     const isNew = !(await exists(folder));
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    await makeFolder(folder).catch((error: unknown) => {
       throw writeRefused(`${folder}: the folder`, error);
     });
     const lock = await Lock.take(join(folder, '.lock'), warn);

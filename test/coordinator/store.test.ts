@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -222,6 +222,18 @@ describe('store.files', () => {
     const digest = contentDigest(bytes);
     await expect(files.get('forget', digest)).rejects.toThrow(`forget/${digest}.safetensors: could not be read (ENOENT)`);
     await expect(files.get('forget', '../../secret')).rejects.toThrow('expected a SHA-256 in hex, got "../../secret"');
+  });
+});
+
+describe.runIf(existsSync('/proc/self'))('a results folder where the system takes none', () => {
+  it('is an error, and no endless attempt', async () => {
+    const options = { extend: false, recompute: false, warn: () => {} };
+    await expect(Store.open('/proc/none/results', frozen, options)).rejects.toThrow(
+      '/proc/none/results: the folder could not be written (ENOENT)',
+    );
+    const file = join(mkdtempSync(join(tmpdir(), 'spc-')), 'file');
+    writeFileSync(file, '');
+    await expect(Store.open(file, frozen, options)).rejects.toThrow(/file: the folder could not be written \(EEXIST\)/);
   });
 });
 
