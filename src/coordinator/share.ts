@@ -24,7 +24,7 @@ export function windowOf({ slots, medianMs, weight, weights }: Shared): number {
   const wanted = Math.max(2 * slots, medianMs === null ? 0 : (slots * OUTAGE_MS) / Math.max(1, medianMs));
   const all = Math.min(MOST, Math.max(LEAST, wanted));
   const sum = weights.reduce((total, other) => total + other, 0);
-  return Math.max(1, Math.ceil((all * weight) / Math.max(sum, weight)));
+  return Math.min(MOST, Math.max(1, Math.ceil((all * weight) / Math.max(sum, weight)))); // a quotient may round to above all
 }
 
 const KEPT = 101;
