@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 
-/** Who holds a lock, as its file says. Empty where the system does not tell, and what spc wrote before 2027 has only the first four. */
+/** Who holds a lock, as its file says. Empty where the system does not tell; the file of an older version has only the first four. */
 export interface Holder {
   readonly pid: number;
   readonly host: string;

@@ -292,6 +292,14 @@ describe.concurrent('spc export with pipes and devices', () => {
   };
   const [json, digest] = [printPolicyJson(trained), contentDigest(one)];
 
+  it('puts bytes that are no text into no terminal', async () => {
+    const shell = `SHELL=/bin/bash script -qec "$(printf '%q ' "$@") policy.json --to safetensors; echo code \\$?" /dev/null < /dev/null`;
+    const { stdout } = await bash(shell);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toBe(
+      '--out: expected a file or a pipe for bytes that are no text, got a terminal; name a file code 2 ',
+    );
+  });
+
   it.each([
     'cat policy.safetensors | "$@" - --to json',
     'cat policy.safetensors | "$@" /dev/stdin --to json',

@@ -43,6 +43,17 @@ describe('signals', () => {
     expect(rowsOf(sweep)).toBe(32);
   });
 
+  it('a command that reads and writes no terminal outlives one, whichever it is', async () => {
+    const sweep = scratch();
+    const shell = `mkfifo in; exec "$@" > out 2> err`;
+    const left = start(['export', 'in', '--to', 'json'], { jobs: 'real', cwd: sweep.root, shell }); // waits for somebody to write
+    await until('it waits', () => existsSync(join(sweep.root, 'err')) && readFileSync(join(sweep.root, 'err'), 'utf8').includes('waiting'));
+    kill(left.pid, 'SIGHUP');
+    await sleep(200);
+    writeFileSync(join(sweep.root, 'in'), 'no policy');
+    expect([(await left.done).code, readFileSync(join(sweep.root, 'err'), 'utf8')]).toEqual([2, expect.stringContaining('got text')]);
+  });
+
   it('a second signal within a moment is the same wish', async () => {
     const sweep = scratch({ seeds: 8 });
     const run = start([...sweep.run, '--threads', '1'], jobs);

@@ -167,6 +167,32 @@ describe('npm run build', { timeout: 600_000 }, () => {
     expect(project.folders().length).toBe(2);
   });
 
+  it('leaves every earlier build as it was, with which dist shares its files', async () => {
+    const project = clone(false);
+    expect((await project.build().done).code).toBe(0);
+    const { stamp } = JSON.parse(readFileSync(project.at('dist/build.json'), 'utf8')) as { stamp: string };
+    const first = project.at(`.dist-${stamp.slice(0, 16)}`);
+    const before = digestsOf(first);
+    project.change(USAGE, FROM, TO);
+    expect((await project.build().done).code).toBe(0);
+    expect(digestsOf(first)).toEqual(before);
+    expect(readFileSync(project.at('dist/cli/main.js'), 'utf8')).toContain(TO);
+  });
+
+  it.each(['src/contract/ids.ts', 'tools/build.mjs', 'tools/build/wasm.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])(
+    'is made anew where %s has changed',
+    (name) => {
+      const project = clone();
+      const isFresh = (): string => {
+        const look = "import('./tools/build/stamp.mjs').then(({ isFresh }) => console.log(isFresh()))";
+        return execFileSync(process.execPath, ['-e', look], { cwd: project.at(), encoding: 'utf8' });
+      };
+      expect(isFresh()).toBe('true\n');
+      writeFileSync(project.at(name), `${readFileSync(project.at(name), 'utf8')}\n`);
+      expect(isFresh()).toBe('false\n');
+    },
+  );
+
   it('refuses sources that do not compile, and leaves the build before as it was', async () => {
     const project = clone();
     const before = digestsOf(project.at('dist'));
