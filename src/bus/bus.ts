@@ -55,9 +55,9 @@ export interface Lease {
 
 export interface CoordinatorBus {
   readonly files: Files;
-  /** False when a job of that id is there already: waiting, leased, or finished and not yet acknowledged. */
-  enqueue(job: Job): Promise<boolean>;
-  /** Ids of the jobs that are there. What was enqueued, has no row and is not among them was lost. */
+  /** False when a job of that id is there already: waiting, leased, or finished and not yet acknowledged. With `who`: for agents of that identity alone. */
+  enqueue(job: Job, who?: string): Promise<boolean>;
+  /** Ids of the jobs that are there, for anybody or for somebody. What was enqueued, has no row and is not among them was lost. */
   queued(): Promise<ReadonlySet<string>>;
   /** Takes jobs off the bus that nobody has finished. Whoever runs one already may go on; its result counts. */
   withdraw(ids: readonly string[]): Promise<void>;
@@ -76,6 +76,8 @@ export interface AgentBus {
   readonly closed: boolean;
   /** One job for one free slot, or null after `waitMs` or when the bus was closed. Nothing is fetched ahead. */
   next(waitMs: number): Promise<Lease | null>;
+  /** The same of jobs that are for agents of our identity alone: others have done them before. Absent on a bus that has none. */
+  nextCheck?(waitMs: number): Promise<Lease | null>;
 }
 
 /** Whose wish it is: of a worker by its id, of all workers of an identity, of a sweep by its key under the capability that it asks for. */

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
+import { type Machine, sameBits } from '../contract/bits.ts';
 import type { Provenance } from '../contract/rows.ts';
 import type { EngineName } from '../contract/spec.ts';
 import { readLines } from '../coordinator/lines.ts';
-
-/** What of a machine decides bits that are not ours to promise. */
-export type Machine = Pick<Provenance, 'cpu' | 'node'>;
 
 /** On which machine these rows were made; of several records of an id the last counts. What is no record is passed over. */
 export async function readMachines(folder: string, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, Machine>> {
@@ -25,18 +23,10 @@ function parse(text: string): Pick<Provenance, 'id' | 'cpu' | 'node'> | null {
   }
 }
 
-const UNKNOWN = ['', 'unknown'];
-
-/**
- * Why a row may have other bytes here than where it was made; null where the same bytes are promised. `wasm` and `reference` give them
- * anywhere. TensorFlow's native library chooses its kernels by the processor; plain TensorFlow.js also takes exp and tanh from Node.
- * A machine of which nothing is on record is no excuse.
- */
+/** Why a row may have other bytes here than where it was made; null where the same bytes are promised. A machine of which nothing is on record is no excuse. */
 export function elsewhere(engine: EngineName, made: Machine | undefined, here: Machine): string | null {
-  if (engine === 'wasm' || engine === 'reference' || made === undefined) return null;
-  const known = !UNKNOWN.includes(made.cpu) && !UNKNOWN.includes(here.cpu);
+  if (made === undefined || sameBits(engine, made, here, 'same')) return null;
   const otherNode = engine === 'tfjs-cpu' && made.node !== here.node;
-  if (!(known && made.cpu !== here.cpu) && !otherNode) return null;
   const name = ({ cpu, node }: Machine): string => (otherNode ? `${cpu} with Node ${node}` : cpu);
   const on = engine === 'tfjs-cpu' ? 'one processor and one version of Node only' : 'one processor only';
   return `made on ${name(made)}, this is ${name(here)}: TensorFlow's bits are promised on ${on}`;

@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
+import { Checks } from '../coordinator/checks.ts';
 import { enginesOf, expand } from '../coordinator/expand.ts';
 import type { Frozen } from '../coordinator/freeze.ts';
+import { Ledger } from '../coordinator/ledger.ts';
 import { type Loaded, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
 import { Schedule } from '../coordinator/schedule.ts';
@@ -27,6 +29,7 @@ interface RunArguments extends BrokerArguments {
   readonly quiet: boolean;
   readonly weight: number;
   readonly wait: string;
+  readonly recheck: number | undefined;
 }
 
 /** What only a test may set. */
@@ -37,6 +40,9 @@ export interface Injected {
 }
 
 export const EXIT = { complete: 0, incomplete: 1, cancelled: 7 } as const;
+
+/** Share of the rows of a listening broker's workers that others compute again. */
+const RECHECK = 0.02;
 
 /** Threads that share a core take turns; each has its memory all the same. */
 const MOST_THREADS = Math.max(16, 4 * availableParallelism());
@@ -60,7 +66,7 @@ export interface Compute {
   readonly recompute: boolean;
   readonly quiet: boolean;
   /** The broker whose workers compute, and the share of them that is wanted; without one this process does. */
-  readonly at?: { readonly broker: BrokerArguments; readonly weight: number; readonly wait: Waiting } | undefined;
+  readonly at?: { readonly broker: BrokerArguments; readonly weight: number; readonly wait: Waiting; readonly recheck: number } | undefined;
 }
 
 /**
@@ -90,6 +96,8 @@ export async function compute(
     await store.close();
     throw error;
   });
+  const ledger = new Ledger(store);
+  const checks = at && (await Checks.open({ store, ledger, share: at.recheck, warn }));
   const { bus, window } = crew;
   const { limits } = sweep;
   const onRow = (result: JobResult): void => {
@@ -97,7 +105,19 @@ export async function compute(
     crew.row(result);
   };
   const hold = (identity: string, reason: string): void => crew.hold(identity, reason);
-  const schedule = new Schedule({ trials, store, bus, window, numerics: code.all, limits, judgeFile, warn, hold, onRow });
+  const schedule = new Schedule({
+    trials,
+    store,
+    bus,
+    window,
+    numerics: code.all,
+    limits,
+    judgeFile,
+    warn,
+    hold,
+    onRow,
+    ...(checks && { checks }),
+  });
   const { tally } = schedule;
   const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, quiet });
   say = (message) => progress.note(message);
@@ -133,9 +153,11 @@ export async function compute(
   } finally {
     interrupt.end();
     await crew.close();
+    await ledger.close();
     await store.close();
     progress.end();
   }
+  for (const words of checks?.leftover() ?? []) say(words);
   if (!schedule.complete && cancelled !== null) {
     say(`cancelled (${cancelled}); the same command goes on from here`);
     process.exitCode = EXIT.cancelled;
@@ -156,7 +178,8 @@ async function run(args: RunArguments, injected: Injected): Promise<void> {
   const broker = nats === undefined && creds === undefined ? undefined : { nats, creds };
   if (broker) brokerOf(broker, 'coordinator'); // before anything is written
   const wait = waiting(args.wait);
-  const at = broker && { broker, weight, wait };
+  const recheck = recheckShare(args.recheck, broker);
+  const at = broker && { broker, weight, wait, recheck };
   const loaded = loadSweep(args.file, args.overrides);
   const folder = join(args.results, loaded.sweep.name);
   const complete = await compute({ loaded, folder, slots, extend, recompute, quiet, at }, injected);
@@ -164,6 +187,15 @@ async function run(args: RunArguments, injected: Injected): Promise<void> {
   const { writeTables } = await import('../report/tables.ts'); // late: a table library of 0.2 s that most of a run has no use for
   process.stdout.write(await writeTables(folder));
   process.exitCode = complete ? EXIT.complete : EXIT.incomplete;
+}
+
+/** Of the rows of workers that others can be, some are computed twice unless it is said otherwise. */
+function recheckShare(recheck: number | undefined, broker: BrokerArguments | undefined): number {
+  if (recheck !== undefined && !(recheck >= 0 && recheck <= 1))
+    throw new ConfigError(`--recheck: expected a share of 0 to 1, got ${recheck}`);
+  if (recheck !== undefined && recheck > 0 && broker === undefined)
+    throw new ConfigError('--recheck: expected --nats or --creds beside it, got neither; what this machine computed spc rerun checks');
+  return recheck ?? (broker?.creds === undefined ? 0 : RECHECK);
 }
 
 /** Waits for all of them; when one fails, `abandon` ends the others, and the first error is thrown. */
@@ -209,6 +241,12 @@ export const runCommand = (injected: Injected = {}): CommandModule<object, RunAr
         default: 1,
         requiresArg: true,
         describe: 'share of the workers, against other sweeps at the broker',
+      })
+      .option('recheck', {
+        type: 'number',
+        requiresArg: true,
+        defaultDescription: `${RECHECK} with --creds, else 0`,
+        describe: 'share of the rows of workers that another worker computes again, to compare them',
       })
       .option('quiet', { type: 'boolean', default: false, describe: 'no progress, only warnings' })
       .example('$0 run sweeps/quick.yaml', 'the first table')

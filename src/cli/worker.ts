@@ -12,6 +12,7 @@ import { Agent } from '../worker/agent/agent.ts';
 import { Presence } from '../worker/agent/presence.ts';
 import { numericsOf } from '../worker/engines.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
+import { PROCESSOR } from '../worker/processor.ts';
 import { type BrokerArguments, brokerOf, brokerOptions, waiting, waitOption } from './broker.ts';
 import { capability } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
@@ -56,7 +57,13 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
   const link = await NatsLink.connect({ ...broker, ...wait, name: id, warn });
   const bus = new NatsAgentBus(link, { cap });
   const agent = new Agent({ bus, pool, numerics: code.all, name: id, warn });
-  const me = { host: hostname().slice(0, 64), pid: process.pid, node: process.version, startedAt: new Date().toISOString() };
+  const me = {
+    host: hostname().slice(0, 64),
+    pid: process.pid,
+    node: process.version,
+    cpu: PROCESSOR,
+    startedAt: new Date().toISOString(),
+  };
   const who = { id, label: label ?? null, cap, ...me };
   const presence = new Presence({ roll: new NatsRoll(link, { mayMake: false }), agent, pool, who, warn });
   let late: NodeJS.Timeout | undefined;

@@ -18,6 +18,8 @@ const workerCard = z.strictObject({
   pid: count,
   cap: name,
   node: name,
+  /** Model of its processor. */
+  cpu: z.string().max(256).optional(),
   startedAt: time,
   slots: count,
   /** working: takes jobs. held: takes none until it is released. leaving: ends with what runs. */

@@ -150,6 +150,7 @@ const provenance = z.strictObject({
   startedAt: name,
   wallMs: number,
   phasesMs: z.record(name, number),
+  basePolicy: digest.optional(),
   stack: text.optional(),
 });
 

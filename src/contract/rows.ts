@@ -193,6 +193,8 @@ export interface Provenance {
   readonly wallMs: number;
   /** Wall time by phase, `train`, `identify`, `correct`, `curve`, `evaluate`, `overrun`; a thread's CPU time is not to be had. @unit ms */
   readonly phasesMs: Readonly<Record<string, number>>;
+  /** Of a trial: digest of the policy it started from. @unit hex */
+  readonly basePolicy?: string;
   /** Of a failure, at most 32,768 letters; paths of the clone are cut out. */
   readonly stack?: string;
 }

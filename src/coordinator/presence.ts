@@ -1,6 +1,6 @@
 import type { Roll } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
-import { REASON_LETTERS, type SweepCard, type Wish } from '../contract/cards.ts';
+import { identityOf, REASON_LETTERS, type SweepCard, type Wish } from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
 import type { Running } from './forecast.ts';
@@ -95,7 +95,8 @@ export class Presence {
 
   row({ provenance }: JobResult): void {
     if (provenance.attempt > 0) this.#median.see(provenance.wallMs);
-    if (this.#workers.count === 0) this.#lookNow(); // somebody computes who was not there at the last look
+    // Somebody computes who was not there at the last look; or all is there but what others shall check.
+    if (this.#workers.count === 0 || this.#schedule?.complete) this.#lookNow();
   }
 
   /** All workers of an identity are told to take nothing more until somebody releases it. The schedule refuses their rows already. */
@@ -138,6 +139,7 @@ export class Presence {
     }
     const ours = workers.filter(({ cap, state }) => cap === who.cap && state === 'working');
     this.#workers = { count: ours.length, slots: ours.reduce((sum, { slots }) => sum + slots, 0) };
+    await schedule.present(ours.map(({ id, cpu = '', node }) => ({ identity: identityOf(id), cpu, node })));
     this.#running = workers.flatMap(({ running }) =>
       running.filter(({ sweep }) => sweep === who.key).map(({ id, share, seconds }) => ({ id, share, ms: 1000 * seconds })),
     );

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { CoordinatorBus, Delivery, Files, Malformed } from '../bus/bus.ts';
-import { type Clock, systemClock } from '../bus/clock.ts';
+import { type Clock, type Stop, systemClock } from '../bus/clock.ts';
 import { Underway } from '../bus/underway.ts';
 import { identityOf } from '../contract/cards.ts';
 import { ContentError } from '../contract/errors.ts';
@@ -18,7 +18,8 @@ import {
 } from '../contract/job.ts';
 import type { BaseRow, Failure } from '../contract/rows.ts';
 import type { TrialSpec } from '../contract/spec.ts';
-import type { Kind, Store } from './store.ts';
+import { type Check, type Checks, called, isFinding, type Present, type Verdict } from './checks.ts';
+import type { Ids, Kind, Store } from './store.ts';
 import { Trust } from './trust.ts';
 
 /** What the scheduler reads of a planned trial. */
@@ -46,6 +47,8 @@ export interface ScheduleOptions {
   readonly warn?: (message: string) => void;
   /** Reads what a worker sent before its row counts. */
   readonly judgeFile?: JudgeFile;
+  /** Has some jobs done again by others; without them, the first row of a job stays whatever comes later. */
+  readonly checks?: Checks;
   /** An identity whose rows are not to be trusted. */
   readonly hold?: (identity: string, reason: string) => void;
   /** After every row. */
@@ -65,6 +68,8 @@ export interface Tally {
 
 /** Jobs that are given to the bus at the same time: the way there and back is longer than the work. */
 const AT_ONCE = 16;
+/** A worker says that it has done a check just after its row has come. */
+const SOON_MS = 500;
 
 /** A row says who made it, for people; where that is another's name, or none, it gets its sender's. */
 function named({ result, from }: Delivery): JobResult {
@@ -98,6 +103,10 @@ export class Schedule {
   readonly #queued = new Map<string, number>();
   /** The base that was read last: the next trial usually wants the same. */
   #base: BaseRow | null = null;
+  /** When something came last. */
+  #heardAt = 0;
+  /** Ends a later try to give a check to the bus. */
+  #again: Stop = () => {};
   #stopped = false;
   #paused = false;
   #window: number;
@@ -113,28 +122,39 @@ export class Schedule {
     this.#options = options;
     this.#window = options.window;
     this.#trust = new Trust(options.hold ?? (() => {}));
-    const { trials, store } = options;
+    const { trials } = options;
     this.#wanted = { trial: new Set(trials.map(({ id }) => id)), base: new Set(trials.map(({ baseId }) => baseId)) };
     const [all, bases] = [this.#wanted.trial.size, this.#wanted.base.size];
     this.tally = { trials: all, bases, done: { trial: 0, base: 0 }, failed: { trial: 0, base: 0 } };
-    for (const kind of ['trial', 'base'] as const) for (const id of this.#wanted[kind]) this.#count(kind, store.state(kind, id));
+    this.#recount();
   }
 
   get complete(): boolean {
     return this.tally.done.trial === this.tally.trials && this.tally.done.base === this.tally.bases;
   }
 
-  /** Resolves when every wanted trial and every base has its row, or after `stop` when the bus has no more results. Then the bus is closed. */
+  /** Nothing is left to do, or nobody does it. */
+  get #finished(): boolean {
+    const { checks, clock = systemClock } = this.#options;
+    return this.complete && (checks === undefined || !checks.waiting || clock.now() - this.#heardAt > checks.patienceMs);
+  }
+
+  /** Resolves when every wanted trial and every base has its row, and what was to be checked is, or after `stop` when the bus has no more results. Then the bus is closed. */
   async run(): Promise<void> {
-    const { bus, auditMs = 5_000, clock = systemClock } = this.#options;
+    const { bus, checks, auditMs = 5_000, clock = systemClock } = this.#options;
+    this.#heardAt = clock.now();
     const stop = clock.every(auditMs, () => {
       this.#inTurn(() => this.#audit()).catch((error: unknown) => this.#fail(error));
     });
     try {
-      await this.#inTurn(() => this.#topUp());
-      if (this.complete) return;
+      await this.#inTurn(async () => {
+        if (checks !== undefined && checks.unfinished.length > 0) await this.#retract(checks, checks.unfinished);
+        await this.#topUp();
+      });
+      if (this.#finished) return;
       for await (const delivery of bus.results()) {
         await this.#inTurn(async () => {
+          this.#heardAt = clock.now();
           if ('malformed' in delivery) this.#refuseMalformed(delivery);
           else {
             await this.#take(delivery);
@@ -142,11 +162,12 @@ export class Schedule {
           }
           await this.#topUp();
         });
-        if (this.complete) return;
+        if (this.#finished) return;
       }
       if (this.#failure !== null) throw this.#failure;
     } finally {
       stop();
+      this.#again();
       await bus.close();
     }
   }
@@ -189,6 +210,17 @@ export class Schedule {
     });
   }
 
+  /** Who takes jobs now: only others than those who made a row can check it. */
+  present(workers: readonly Present[]): Promise<void> {
+    const { checks } = this.#options;
+    if (checks === undefined) return Promise.resolve();
+    return this.#inTurn(async () => {
+      checks.present = workers;
+      await this.#offerChecks();
+      await this.#endIfFinished();
+    });
+  }
+
   /** One thing after the other: files have one writer. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(work);
@@ -215,8 +247,7 @@ export class Schedule {
     }
     if (from !== null) this.#ignored.delete(from);
     if (store.state(result.kind, id) !== undefined) {
-      if (contradicts(await store.row(result.kind, id), result.row))
-        warn(`determinism alarm: ${result.kind} ${id} came again with a different row; the first one stays`);
+      await this.#compare(delivery, result);
       return;
     }
     if (!this.#wanted[result.kind].has(id)) {
@@ -224,15 +255,109 @@ export class Schedule {
       else this.#refuseRow(result, from, 'nobody asked for it', true);
       return;
     }
-    try {
-      await this.#fetchFiles(delivery);
-    } catch (error) {
-      if (!(error instanceof ContentError)) throw error;
-      this.#refuseRow(result, from, error.message, error.forged);
-      return;
-    }
+    if (await this.#isOfOldBase(result)) return;
+    if (!(await this.#hasFiles(delivery, result))) return;
     await this.#append(result, from);
     if (result.kind === 'base') this.#release(id);
+  }
+
+  /** A base that was found to be forged has left trials on their way: what they say is of a policy that is not its. */
+  async #isOfOldBase({ kind, row, provenance: { basePolicy } }: JobResult): Promise<boolean> {
+    const { store, checks, warn } = this.#options;
+    if (kind !== 'trial' || checks === undefined || basePolicy === undefined) return false;
+    const base = store.state('base', row.base) === 'ok' ? await store.row('base', row.base) : null;
+    if (base?.ok && base.result.policy === basePolicy) return false;
+    warn?.(`trial ${row.id}: it started from a policy that its base has no longer; its row is dropped`);
+    return true;
+  }
+
+  /** False: the row is refused. */
+  async #hasFiles(delivery: Delivery, result: JobResult): Promise<boolean> {
+    try {
+      await this.#fetchFiles(delivery);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ContentError)) throw error;
+      this.#refuseRow(result, delivery.from, error.message, error.forged);
+      return false;
+    }
+  }
+
+  /** A job that has a row was done again. */
+  async #compare(delivery: Delivery, result: JobResult): Promise<void> {
+    const { store, checks, warn = () => {} } = this.#options;
+    const { from } = delivery;
+    const { kind, row } = result;
+    const stored = await store.row(kind, row.id);
+    const differs = contradicts(stored, row);
+    if (checks === undefined || from === null) {
+      if (differs) warn(`determinism alarm: ${kind} ${row.id} came again with a different row; the first one stays`);
+      return;
+    }
+    if (!isFinding(stored) || !isFinding(row) || (await this.#isOfOldBase(result))) return;
+    if (differs && !(await this.#hasFiles(delivery, result))) return;
+    const verdict = await checks.heard(result, from, stored);
+    if (verdict === null) return;
+    this.#hold(verdict);
+    const gone = await this.#retract(checks, verdict.liars);
+    if (verdict.replaces && !(kind === 'trial' && gone.base.has(row.base))) await this.#append(result, from);
+  }
+
+  #hold({ kind, id, by, liars }: Verdict): void {
+    const reason =
+      by.length > 0
+        ? `its row of ${kind} ${id} is not the one of ${by.map(called).join(' and ')}`
+        : `it sent two different rows of ${kind} ${id}`;
+    for (const liar of liars) if (liar !== '') this.#trust.lied(liar, reason);
+    this.#options.bus.distrust(this.#trust.held);
+  }
+
+  /** Nothing that these alone have said stays, and nothing that was made of it. It is wanted as if it had never been there. */
+  async #retract(checks: Checks, liars: readonly string[]): Promise<Ids> {
+    const gone = await checks.retract(liars);
+    const { trials } = this.#options;
+    const isGone = ({ id, baseId }: Planned): boolean => gone.trial.has(id) || gone.base.has(baseId);
+    await this.#withdraw([...this.#queued].flatMap(([id, index]) => (gone.base.has(trials[index]?.baseId ?? '') ? [id] : [])));
+    this.#base = null;
+    this.#recount();
+    for (const [index, trial] of trials.entries()) if (index < this.#cursor && isGone(trial)) this.#ready.push(index);
+    this.#ready.sort((a, b) => a - b);
+    return gone;
+  }
+
+  /** Gives the bus what others shall do again. What it does not take now, because its last taker is about to leave it, it takes a little later. */
+  async #offerChecks(): Promise<void> {
+    const { checks, bus, clock = systemClock } = this.#options;
+    if (checks === undefined || this.#stopped || this.#paused) return;
+    const stale = checks.stale(clock.now());
+    if (stale.length > 0) {
+      await bus.withdraw(stale.map(({ id }) => id));
+      for (const check of stale) check.sent = null;
+    }
+    let refused = false;
+    for (const { check, to } of checks.due()) {
+      const job = await this.#jobOf(check);
+      if (job === null) continue;
+      if (await bus.enqueue(job, to)) {
+        check.sent = { to, at: clock.now() };
+        check.offers++;
+      } else refused = true;
+    }
+    this.#again();
+    if (!refused) return;
+    this.#again = clock.after(SOON_MS, () => void this.#inTurn(() => this.#offerChecks()).catch((error: unknown) => this.#fail(error)));
+  }
+
+  async #jobOf({ kind, id }: Check): Promise<Job | null> {
+    const { store, limits = unlimited } = this.#options;
+    const row = await store.row(kind, id);
+    if (!('base' in row)) return { kind: 'base', id, spec: row.spec, limits };
+    const base = store.state('base', row.base) === 'ok' ? await store.row('base', row.base) : null;
+    return base?.ok ? { kind: 'trial', id, spec: row.spec, base, limits } : null;
+  }
+
+  async #endIfFinished(): Promise<void> {
+    if (this.#finished) await this.#options.bus.close();
   }
 
   /** It is as if the row had never come; the audit finds that its job is missing. */
@@ -268,11 +393,20 @@ export class Schedule {
 
   async #append(result: JobResult, from: string | null): Promise<void> {
     await this.#options.store.append(result);
+    await this.#options.checks?.took(result, from);
     this.#trust.took(result.row, from);
     this.#options.bus.distrust(this.#trust.held);
     this.#queued.delete(result.row.id);
     this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
     this.#options.onRow?.(result);
+  }
+
+  #recount(): void {
+    const { store } = this.#options;
+    for (const kind of ['trial', 'base'] as const) {
+      this.tally.done[kind] = this.tally.failed[kind] = 0;
+      for (const id of this.#wanted[kind]) this.#count(kind, store.state(kind, id));
+    }
   }
 
   #count(kind: Kind, state: 'ok' | 'failed' | undefined): void {
@@ -288,6 +422,7 @@ export class Schedule {
   }
 
   async #topUp(): Promise<void> {
+    await this.#offerChecks();
     while (!this.#stopped && !this.#paused && this.#queued.size < this.#window) {
       const index = this.#ready.shift() ?? this.#cursor++;
       const trial = this.#options.trials[index];
@@ -361,12 +496,15 @@ export class Schedule {
     await this.#sending.settled();
     const asked = [...this.#queued];
     const there = await this.#options.bus.queued();
+    this.#options.checks?.meet(there);
+    await this.#offerChecks();
+    await this.#endIfFinished();
     const lost = asked.filter(([id]) => !there.has(id) && this.#queued.has(id));
     if (lost.length === 0 || this.#stopped) return;
     this.#options.warn?.(`the bus lost ${lost.length} job(s); they are offered again`);
     this.#unqueue(lost.map(([id]) => id));
     await this.#topUp();
-    if (this.complete) await this.#options.bus.close();
+    await this.#endIfFinished();
   }
 
   async #withdraw(ids: readonly string[]): Promise<void> {

@@ -13,11 +13,14 @@ import { Lock } from './lock.ts';
 export type Kind = 'base' | 'trial';
 const FILE: Readonly<Record<Kind, string>> = { base: 'bases.jsonl', trial: 'trials.jsonl' };
 
+/** Which rows. */
+export type Ids = Readonly<Record<Kind, ReadonlySet<string>>>;
+
 export type State = 'ok' | 'failed';
 
 /**
  * A results folder: one line per row in bases.jsonl and trials.jsonl, which are the truth. Row by row on the disk before anybody
- * is told, never rewritten, ids unique. In memory are ids, states and the byte at which a row starts, never the rows.
+ * is told, never changed, ids unique. In memory are ids, states and the byte at which a row starts, never the rows.
  *
  * Provenance is written before its row, so a row always has one; an id may have several, of which the last counts.
  *
@@ -29,22 +32,25 @@ export class Store {
   readonly folder: string;
   readonly files: DiskFiles;
   readonly #lock: Lock;
-  readonly #lines: Readonly<Record<Kind, Lines>>;
+  readonly #lines: Record<Kind, Lines>;
+  readonly #warn: (message: string) => void;
   readonly #provenance: Lines;
   /** id -> 2 * (byte at which its row starts) + (1 if it is ok). */
   readonly #rows: Readonly<Record<Kind, Map<string, number>>>;
   /** Ids of earlier plans: read when somebody asks. */
-  #former: Readonly<Record<Kind, ReadonlySet<string>>> | null = null;
+  #former: Ids | null = null;
   #closed = false;
 
   private constructor(
     folder: string,
     lock: Lock,
     files: DiskFiles,
-    lines: Readonly<Record<Kind, Lines>>,
+    lines: Record<Kind, Lines>,
     provenance: Lines,
     rows: Readonly<Record<Kind, Map<string, number>>>,
+    warn: (message: string) => void,
   ) {
+    this.#warn = warn;
     this.folder = folder;
     this.#lock = lock;
     this.files = files;
@@ -78,7 +84,7 @@ export class Store {
       const provenance = await open('provenance.jsonl');
       await syncFolder(folder);
       if (isNew) await syncFolder(dirname(folder));
-      return new Store(folder, lock, files, lines, provenance, rows);
+      return new Store(folder, lock, files, lines, provenance, rows, warn);
     } catch (error) {
       lock.release();
       throw error;
@@ -121,6 +127,23 @@ export class Store {
     await this.#provenance.append(canonicalJson(provenance), false);
     const offset = await this.#lines[kind].append(canonicalJson(row), true);
     this.#rows[kind].set(row.id, 2 * offset + (row.ok ? 1 : 0));
+  }
+
+  /** Takes rows out again, a new file in place of the old one: trials first, none outlives its base. `why` stands behind "row(s)" in a message. */
+  async retract(ids: Ids, why: string): Promise<void> {
+    this.#lock.expectHeld();
+    for (const kind of ['trial', 'base'] as const) {
+      if (ids[kind].size === 0) continue;
+      await this.#lines[kind].close();
+      try {
+        await drop(this.folder, kind, ids[kind], this.#warn, why);
+      } finally {
+        this.#lines[kind] = await Lines.open(join(this.folder, FILE[kind]));
+      }
+      const rows = await index(this.folder, kind);
+      this.#rows[kind].clear();
+      for (const [id, entry] of rows) this.#rows[kind].set(id, entry);
+    }
   }
 
   /** Lets the folder go; synchronous, for the way out in a hurry. */

@@ -35,17 +35,18 @@ export class Trust {
   /** A row that was refused. `forged`: no accident explains it. */
   refused(from: string | null, reason: string, forged: boolean): void {
     if (from === null) return;
-    if (forged) this.#now(from, reason);
+    if (forged) this.lied(from, reason);
     else this.#bad(from, `${STREAK} rows in a row that could not be taken; the last: ${reason}`);
   }
 
   #bad(from: string, reason: string): void {
     const streak = (this.#streaks.get(from) ?? 0) + 1;
     this.#streaks.set(from, streak % STREAK);
-    if (streak === STREAK) this.#now(from, reason);
+    if (streak === STREAK) this.lied(from, reason);
   }
 
-  #now(from: string, reason: string): void {
+  /** No accident explains it, or too many. */
+  lied(from: string, reason: string): void {
     this.#held = new Set([...this.#held, from]);
     this.#hold(from, reason);
   }

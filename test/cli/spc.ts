@@ -20,7 +20,7 @@ export interface Started {
 
 export interface SpcOptions {
   /** Which fake jobs; `real` for none. */
-  readonly jobs?: 'thread' | 'slow' | 'brisk' | 'fragile' | 'sick' | 'deadly' | 'stuck' | 'real';
+  readonly jobs?: 'thread' | 'slow' | 'brisk' | 'fragile' | 'sick' | 'deadly' | 'stuck' | 'liar' | 'real';
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** A shell line in front, in which "$@" is the command. */

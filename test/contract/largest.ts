@@ -65,7 +65,7 @@ const provenance = (id: string, kind: 'base' | 'trial'): Provenance => ({
     node: escaped(64),
     engine: escaped(64),
   },
-  ...{ numerics: DIGEST, startedAt: escaped(64), wallMs: LONGEST, stack: cutStack(escaped(1_000_000)) },
+  ...{ numerics: DIGEST, basePolicy: DIGEST, startedAt: escaped(64), wallMs: LONGEST, stack: cutStack(escaped(1_000_000)) },
   phasesMs: Object.fromEntries(['train', 'identify', 'correct', 'curve', 'evaluate', 'overrun'].map((phase) => [phase, LONGEST])),
 });
 

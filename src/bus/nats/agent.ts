@@ -1,12 +1,13 @@
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import { millis } from '@nats-io/transport-node';
+import { identityOf } from '../../contract/cards.ts';
 import { canonicalJson } from '../../contract/ids.ts';
 import { contradicts, type Job, type JobResult } from '../../contract/job.ts';
 import { parseJob } from '../../contract/messages.ts';
 import type { AgentBus, Completion, Files, Lease } from '../bus.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, forbidden, type NatsLink } from './link.ts';
-import { COORDINATOR, consumerOf, expectName, type Place, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
+import { CHECKS, COORDINATOR, consumerOf, expectName, type Place, placeOf, RESULTS, resultSubject, TASKS } from './streams.ts';
 
 /** The client refuses shorter ones. */
 const LEAST_WAIT_MS = 1_000;
@@ -14,6 +15,18 @@ const AGAIN_MS = 500;
 const ACK_MS = 2_000;
 /** Of a lease, when its job arrives: the server counts from when it sent it. */
 const BEGUN = 0.9;
+
+/** No coordinator has made a consumer for our checks: most make none. */
+const NO_CHECKS_MS = 5_000;
+
+/** Where jobs come from. */
+interface Source {
+  readonly stream: string;
+  readonly name: string;
+  /** How soon it is looked for again where it is not there. */
+  readonly againMs: number;
+  consumer: Promise<Consumer> | null;
+}
 
 /** An agent's view of the broker. Streams and consumer are the coordinator's to make: until it has, and whenever they are away, nothing comes. */
 export class NatsAgentBus implements AgentBus {
@@ -23,12 +36,16 @@ export class NatsAgentBus implements AgentBus {
   /** What ends those that wait. */
   readonly #pulls = new Set<() => void>();
   #over = false;
-  #consumer: Promise<Consumer> | null = null;
+  readonly #jobs: Source;
+  readonly #checks: Source;
   #leaseMs = 30_000;
 
   constructor(link: NatsLink, { cap }: { readonly cap: string }) {
     this.#link = link;
     this.#cap = expectName('capability', cap);
+    const own = expectName('worker', identityOf(link.name));
+    this.#jobs = { stream: TASKS, name: consumerOf(cap), againMs: AGAIN_MS, consumer: null };
+    this.#checks = { stream: CHECKS, name: own, againMs: NO_CHECKS_MS, consumer: null };
     this.files = new NatsFiles(link, { own: expectName('worker', link.name), from: COORDINATOR });
   }
 
@@ -42,9 +59,18 @@ export class NatsAgentBus implements AgentBus {
   }
 
   /** Waits at least a second. */
-  async next(waitMs: number): Promise<Lease | null> {
+  next(waitMs: number): Promise<Lease | null> {
+    return this.#next(this.#jobs, waitMs);
+  }
+
+  /** Waits at least a second, and longer while there is nothing to check. */
+  nextCheck(waitMs: number): Promise<Lease | null> {
+    return this.#next(this.#checks, waitMs);
+  }
+
+  async #next(source: Source, waitMs: number): Promise<Lease | null> {
     for (const end = this.#link.clock.now() + waitMs; !this.closed; ) {
-      const message = await this.#pull(Math.max(LEAST_WAIT_MS, end - this.#link.clock.now()));
+      const message = await this.#pull(source, Math.max(LEAST_WAIT_MS, end - this.#link.clock.now()));
       const lease = message && this.#open(message);
       if (lease) return lease;
       if (this.#link.clock.now() >= end) return null;
@@ -59,9 +85,9 @@ export class NatsAgentBus implements AgentBus {
   }
 
   /** Null when nothing came, and when the broker or its consumer is away. */
-  async #pull(expires: number): Promise<JsMsg | null> {
+  async #pull(source: Source, expires: number): Promise<JsMsg | null> {
     try {
-      const consumer = await this.#untilEnd(this.#found());
+      const consumer = await this.#untilEnd(this.#found(source));
       if (consumer === null) return null;
       const pull = consumer.next({ expires });
       const message = await this.#untilEnd(pull);
@@ -69,9 +95,9 @@ export class NatsAgentBus implements AgentBus {
       return message;
     } catch (error) {
       const refused = forbidden('jobs', error);
-      if (refused !== null) throw refused;
-      this.#consumer = null;
-      await this.#untilEnd(this.#link.clock.sleep(Math.min(AGAIN_MS, expires)));
+      if (refused !== null && source === this.#jobs) throw refused;
+      source.consumer = null;
+      await this.#untilEnd(this.#link.clock.sleep(Math.min(source.againMs, expires)));
       return null;
     }
   }
@@ -85,12 +111,12 @@ export class NatsAgentBus implements AgentBus {
     });
   }
 
-  async #found(): Promise<Consumer> {
-    this.#consumer ??= this.#link.js.consumers.get(TASKS, consumerOf(this.#cap)).then(async (consumer) => {
+  async #found(source: Source): Promise<Consumer> {
+    source.consumer ??= this.#link.js.consumers.get(source.stream, source.name).then(async (consumer) => {
       this.#leaseMs = millis((await consumer.info(true)).config.ack_wait ?? 0) || this.#leaseMs;
       return consumer;
     });
-    return this.#consumer;
+    return source.consumer;
   }
 
   /** Null for what is no job: it must not come again, here or elsewhere. */
@@ -99,6 +125,7 @@ export class NatsAgentBus implements AgentBus {
       const place = placeOf(message.subject);
       const job = parseJob(message.string());
       if (place?.id !== job.id) throw new Error(`id: expected the subject's, got ${job.id}`);
+      if (place.cap !== this.#cap) throw new Error(`code: expected jobs for ${this.#cap}, got one for ${place.cap}`); // two builds under one key
       return new NatsLease(this.#link, { message, job, place, leaseMs: this.#leaseMs });
     } catch (error) {
       this.#link.warn(`${message.subject}: dropped what is no job (${error instanceof Error ? error.message : String(error)})`);

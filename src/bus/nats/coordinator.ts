@@ -9,7 +9,10 @@ import { Underway } from '../underway.ts';
 import { NatsFiles } from './files.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 import {
+  CHECKS,
   COORDINATOR,
+  checkConfig,
+  checkSubject,
   consumerConfig,
   consumerOf,
   ensureBroker,
@@ -53,6 +56,8 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   /** Policies that are in the broker, when last looked, and the trials there that need one. */
   readonly #known = new Set<string>();
   readonly #needed = new Map<string, string>();
+  /** Jobs that were given to one identity alone. */
+  readonly #checks = new Set<string>();
   readonly #stuck = { delivered: -1, since: 0 };
   /** Whose results count for nothing. */
   #held: ReadonlySet<string> = new Set();
@@ -85,16 +90,21 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     }
   }
 
-  async enqueue(job: Job): Promise<boolean> {
+  async enqueue(job: Job, who?: string): Promise<boolean> {
     if (this.#closed) return false;
     return this.#retry(`job ${job.id}`, async () => {
-      const there = await this.#next(resultSubject(this.#place, job.id), 1);
-      if (there !== null && !this.#held.has(whoseResult(there.subject))) return false;
+      if (who === undefined && (await this.#isFinished(job.id))) return false;
       // A job that comes again may have been given back because its policy is not what it should be.
       if (job.kind === 'trial') await this.#putPolicy(job.base.result.policy, this.#needed.has(job.id));
+      if (who === undefined) this.#checks.delete(job.id);
+      else {
+        await this.#link.jsm.consumers.add(CHECKS, checkConfig(who, this.#leaseMs));
+        this.#checks.add(job.id);
+      }
+      const subject = who === undefined ? taskSubject(this.#place, job.id) : checkSubject(who, this.#place, job.id);
       try {
-        const expect = { streamName: TASKS, lastSubjectSequence: 0 };
-        await this.#link.js.publish(taskSubject(this.#place, job.id), canonicalJson(job), { expect });
+        const expect = { streamName: who === undefined ? TASKS : CHECKS, lastSubjectSequence: 0 };
+        await this.#link.js.publish(subject, canonicalJson(job), { expect });
         if (job.kind === 'trial') this.#needed.set(job.id, job.base.result.policy);
         return true;
       } catch (error) {
@@ -104,15 +114,21 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     });
   }
 
+  async #isFinished(id: string): Promise<boolean> {
+    const there = await this.#next(resultSubject(this.#place, id), 1);
+    return there !== null && !this.#held.has(whoseResult(there.subject));
+  }
+
   async queued(): Promise<ReadonlySet<string>> {
     await this.#acks.settled();
     const there = await this.#retry('list of jobs', async () => {
-      const [jobs, results] = await Promise.all([
+      const [jobs, checks, results] = await Promise.all([
         this.#subjects(TASKS, taskSubject(this.#place, '>')),
+        this.#subjects(CHECKS, checkSubject('*', this.#place, '>')),
         this.#subjects(RESULTS, this.#results),
       ]);
       const counted = results.filter((subject) => !this.#held.has(whoseResult(subject)));
-      return new Set([...jobs, ...counted].map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
+      return new Set([...jobs, ...checks, ...counted].map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
     });
     // A disk that was lost between a policy and the job that needs it took the one and not the other.
     this.#known.clear();
@@ -122,10 +138,17 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   }
 
   async withdraw(ids: readonly string[]): Promise<void> {
-    const purge = (id: string): Promise<unknown> => this.#link.jsm.streams.purge(TASKS, { filter: taskSubject(this.#place, id) });
+    const { streams } = this.#link.jsm;
+    const purge = (id: string): Promise<unknown> =>
+      this.#checks.has(id)
+        ? streams.purge(CHECKS, { filter: checkSubject('*', this.#place, id) })
+        : streams.purge(TASKS, { filter: taskSubject(this.#place, id) });
     for (let from = 0; from < ids.length; from += AT_ONCE)
       await this.#retry('jobs to withdraw', () => Promise.all(ids.slice(from, from + AT_ONCE).map(purge)));
-    for (const id of ids) this.#needed.delete(id);
+    for (const id of ids) {
+      this.#needed.delete(id);
+      this.#checks.delete(id);
+    }
   }
 
   distrust(held: ReadonlySet<string>): void {

@@ -119,6 +119,7 @@ export class NatsRoll implements Roll {
     const config = { ...common, ...BUCKETS[bucket], name: `KV_${bucket}`, subjects: [`$KV.${bucket}.>`] };
     try {
       await streams.add(config);
+      this.#link.nc.publish(HINT); // those who had nowhere to write
     } catch (error) {
       if (codeOf(error) !== CODE.nameInUse) throw error;
       await streams.update(config.name, { allow_rollup_hdrs: false }); // an earlier version's, or somebody chose other sizes

@@ -8,6 +8,7 @@ import { CODE, codeOf, type NatsLink } from './link.ts';
  * the server. What a worker writes has its identity in the subject, and the server lets nobody write under another's (security/roles.ts).
  *
  *     lab.task.<cap>.<sweep>.<id>              stream TASKS     gone when it was acknowledged
+ *     lab.check.<who>.<cap>.<sweep>.<id>       stream CHECKS    as TASKS, of jobs that one worker shall do after others
  *     lab.result.<who>.<cap>.<sweep>.<id>      stream RESULTS   gone when the coordinator has its row on the disk
  *     lab.file.<who>.<kind>-<digest>.<part>    stream FILES     files by kind and digest: files.ts
  *     buckets workers, sweeps, ctl                              who is there, and what is wanted: roll.ts
@@ -15,6 +16,7 @@ import { CODE, codeOf, type NatsLink } from './link.ts';
  * `cap` is a capability and the digest of the code behind the rows: agents take, and coordinators see, only what is of their own code.
  */
 export const TASKS = 'TASKS';
+export const CHECKS = 'CHECKS';
 export const RESULTS = 'RESULTS';
 export const FILES = 'FILES';
 
@@ -38,6 +40,7 @@ export interface Place {
 }
 
 export const taskSubject = ({ cap, sweep }: Place, id: string): string => `lab.task.${cap}.${sweep}.${id}`;
+export const checkSubject = (who: string, { cap, sweep }: Place, id: string): string => `lab.check.${who}.${cap}.${sweep}.${id}`;
 export const resultSubject = ({ cap, sweep }: Place, id: string, who = ANYBODY): string => `lab.result.${who}.${cap}.${sweep}.${id}`;
 export const fileSubject = (who: string, name: string, part: number): string => `lab.file.${who}.${name}.${part}`;
 export const consumerOf = (cap: string): string => `cap-${cap}`;
@@ -45,16 +48,18 @@ export const consumerOf = (cap: string): string => `cap-${cap}`;
 /** Whose result it is, by its subject. */
 export const whoseResult = (subject: string): string => subject.split('.', 3)[2] ?? '';
 
-/** The sweep and the id that a task's subject names; null for any other subject. */
+/** The sweep and the id that the subject of a task or of a check names; null for any other subject. */
 export function placeOf(subject: string): (Place & { readonly id: string }) | null {
-  const [lab, task, cap = '', sweep = '', id = '', ...more] = subject.split('.');
-  const known = lab === 'lab' && task === 'task' && more.length === 0 && [cap, sweep, id].every((name) => NAME.test(name));
-  return known ? { cap, sweep, id } : null;
+  const [, names] = /^lab\.(?:task|check\.[^.]+)\.(.*)$/.exec(subject) ?? [];
+  const [cap = '', sweep = '', id = '', ...more] = (names ?? '').split('.');
+  return more.length === 0 && [cap, sweep, id].every((name) => NAME.test(name)) ? { cap, sweep, id } : null;
 }
 
 const MB = 1024 * 1024;
 /** What a coordinator wants it has fetched, and what a trial needs it puts there again. */
 const FILES_MS = 7 * 24 * 3_600_000;
+/** Nobody waits so long for one. */
+const CHECKS_MS = 24 * 3_600_000;
 /** The largest job, and the largest result, which is the largest message there is; headers included. What a sweep may ask for stays below: test/contract/sizes.test.ts. */
 export const TASK_BYTES = MB / 16;
 export const RESULT_BYTES = MB / 2;
@@ -75,6 +80,15 @@ const common = {
 
 const STREAMS: readonly (Partial<StreamConfig> & { readonly name: string })[] = [
   { ...common, name: TASKS, subjects: ['lab.task.>'], retention: 'workqueue', max_msg_size: TASK_BYTES },
+  {
+    ...common,
+    name: CHECKS,
+    subjects: ['lab.check.>'],
+    retention: 'workqueue',
+    max_bytes: 16 * MB,
+    max_age: nanos(CHECKS_MS),
+    max_msg_size: TASK_BYTES,
+  },
   { ...common, name: RESULTS, subjects: ['lab.result.>'], retention: 'limits', allow_direct: true, max_msg_size: RESULT_BYTES },
   {
     ...common,
@@ -102,6 +116,13 @@ export const consumerConfig = (cap: string, leaseMs: number): Partial<ConsumerCo
   max_ack_pending: 8192,
   max_waiting: 8192,
   filter_subject: `lab.task.${cap}.>`,
+});
+
+/** Of what is for agents of one identity alone: it has the identity's name, by which the server knows who may read from it. */
+export const checkConfig = (who: string, leaseMs: number): Partial<ConsumerConfig> => ({
+  ...consumerConfig('', leaseMs),
+  durable_name: who,
+  filter_subject: `lab.check.${who}.>`,
 });
 
 /** Makes what is not there; does nothing otherwise. A broker may have lost its disk. */

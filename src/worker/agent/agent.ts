@@ -41,13 +41,15 @@ export interface Serving {
 /** The host's name is nobody's business: tables need to know only whether two rows share one. */
 const HOST = shortId(hostname()).slice(0, 8);
 
-/** Takes jobs from the bus, one per free slot, has them computed, and gives back rows. Holds leases and no other state. */
+/** Takes jobs from the bus, one per free slot and what it is asked to check, has them computed, and gives back rows. Holds leases and no other state. */
 export class Agent {
   readonly #options: AgentOptions;
   readonly #clock: Clock;
   readonly #serving = new Map<Lease, { readonly work: Promise<void>; readonly since: number; readonly unwanted: AbortController }>();
   /** Leases that ran out: what is made of their jobs is welcome, but somebody else makes it too. */
   readonly #lost = new Set<Lease>();
+  /** Of those that are served: what others have done before. One such job may wait for a thread, more only where threads are free. */
+  #checking = 0;
   #draining = false;
   /** Takes no jobs for now; what runs goes on. */
   held = false;
@@ -63,7 +65,16 @@ export class Agent {
    * what no other job would survive either: an executor that does not start, files that cannot be read or stored.
    */
   async run(): Promise<void> {
-    await Promise.all(Array.from({ length: this.#options.pool.slots }, () => this.#slot()));
+    const { bus, pool } = this.#options;
+    const { nextCheck } = bus;
+    const jobs = (): Promise<Lease | null> => bus.next(NEXT_MS);
+    const loops = Array.from({ length: pool.slots }, () => this.#loop(jobs, () => this.held));
+    if (nextCheck !== undefined) {
+      const checks = (): Promise<Lease | null> => nextCheck.call(bus, NEXT_MS);
+      const wait = (): boolean => this.held || (this.#checking > 0 && this.#serving.size >= pool.slots);
+      loops.push(...Array.from({ length: pool.slots }, () => this.#loop(checks, wait, 1)));
+    }
+    await Promise.all(loops);
   }
 
   /** Takes nothing more, and resolves when what runs is finished; what has gone to others by now is not waited for. */
@@ -92,14 +103,15 @@ export class Agent {
     this.#serving.get(lease)?.unwanted.abort(LOST);
   }
 
-  async #slot(): Promise<void> {
+  /** One job after the other, while there is no reason to wait. */
+  async #loop(next: () => Promise<Lease | null>, wait: () => boolean, checks: 0 | 1 = 0): Promise<void> {
     const { bus } = this.#options;
     while (!this.#draining && !bus.closed) {
-      if (this.held) {
+      if (wait()) {
         await this.#clock.sleep(HELD_MS);
         continue;
       }
-      const lease = await bus.next(NEXT_MS);
+      const lease = await next();
       if (!lease) continue;
       if (this.#draining || this.held) {
         await lease.release('nothing more is taken here');
@@ -108,6 +120,7 @@ export class Agent {
       const unwanted = new AbortController();
       const work = this.#serve(lease, unwanted.signal);
       this.#serving.set(lease, { work, since: this.#clock.now(), unwanted });
+      this.#checking += checks;
       try {
         await work;
       } catch (error) {
@@ -118,6 +131,7 @@ export class Agent {
         this.#warn(error.message);
         await this.#clock.sleep(AGAIN_MS);
       } finally {
+        this.#checking -= checks;
         this.#serving.delete(lease);
         this.#lost.delete(lease);
       }
@@ -165,6 +179,7 @@ export class Agent {
         host: HOST,
         cpu: PROCESSOR,
         numerics,
+        ...(job.kind === 'trial' && { basePolicy: job.base.result.policy }),
         ...finished.facts,
         ...(finished.facts.stack !== undefined && { stack: cutStack(finished.facts.stack) }),
       },

@@ -8,7 +8,7 @@ export interface PresenceOptions {
   readonly roll: Roll;
   readonly agent: Agent;
   readonly pool: Pick<ExecutorPool, 'progressOf' | 'slots'>;
-  readonly who: Pick<WorkerCard, 'id' | 'host' | 'label' | 'pid' | 'cap' | 'node' | 'startedAt'>;
+  readonly who: Pick<WorkerCard, 'id' | 'host' | 'label' | 'pid' | 'cap' | 'node' | 'cpu' | 'startedAt'>;
   readonly warn?: (message: string) => void;
   readonly clock?: Clock;
 }

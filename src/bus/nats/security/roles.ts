@@ -1,6 +1,6 @@
 import type { Credentials } from '../../../contract/credentials.ts';
 import type { Bucket } from '../roll.ts';
-import { COORDINATOR, FILES, RESULTS, TASKS } from '../streams.ts';
+import { CHECKS, COORDINATOR, FILES, RESULTS, TASKS } from '../streams.ts';
 import { API, API_OF_GUESTS } from './join.ts';
 
 /** What one may ask for. `many`: there may be several answers to one question. */
@@ -48,6 +48,9 @@ function servicesOf(role: 'worker' | 'viewer', name: string): readonly Service[]
     ask(`CONSUMER.INFO.${TASKS}.*`),
     { ...ask(`CONSUMER.MSG.NEXT.${TASKS}.*`), answers: 'many' },
     one(`$JS.ACK.${TASKS}.>`),
+    ask(`CONSUMER.INFO.${CHECKS}.${name}`),
+    { ...ask(`CONSUMER.MSG.NEXT.${CHECKS}.${name}`), answers: 'many' },
+    one(`$JS.ACK.${CHECKS}.${name}.>`),
     one(`lab.result.${name}.>`),
     last(RESULTS, `lab.result.${name}.>`),
     one(`lab.file.${name}.>`),
