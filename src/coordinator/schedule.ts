@@ -1,26 +1,14 @@
 import { hostname } from 'node:os';
-import type { CoordinatorBus, Delivery, Files, Malformed } from '../bus/bus.ts';
+import type { CoordinatorBus, Delivery } from '../bus/bus.ts';
 import { type Clock, type Stop, systemClock } from '../bus/clock.ts';
 import { Underway } from '../bus/underway.ts';
-import { identityOf } from '../contract/cards.ts';
-import { ContentError } from '../contract/errors.ts';
 import { shortId } from '../contract/ids.ts';
-import {
-  contradicts,
-  type FileKind,
-  filesOf,
-  type Job,
-  type JobResult,
-  type Limits,
-  type Row,
-  type TrainedRow,
-  unlimited,
-} from '../contract/job.ts';
+import { type Job, type JobResult, type Limits, type TrainedRow, unlimited } from '../contract/job.ts';
 import type { BaseRow, Failure } from '../contract/rows.ts';
 import type { TrialSpec } from '../contract/spec.ts';
-import { type Check, type Checks, called, isFinding, type Present, type Verdict } from './checks.ts';
-import type { Ids, Kind, Store } from './store.ts';
-import { Trust } from './trust.ts';
+import type { Check, Checks, Present } from './checks.ts';
+import { Intake, type JudgeFile } from './intake.ts';
+import type { Ids, Kind, Rows } from './store.ts';
 
 /** What the scheduler reads of a planned trial. */
 export interface Planned {
@@ -28,12 +16,6 @@ export interface Planned {
   readonly baseId: string;
   readonly spec: TrialSpec;
 }
-
-/** What the scheduler needs of a results folder. */
-export type Rows = Pick<Store, 'state' | 'row' | 'append' | 'formerly'> & { readonly files: Files };
-
-/** Throws RangeError for a file that is not what the row says of it; its digest is right. */
-export type JudgeFile = (row: Row, kind: FileKind, bytes: Uint8Array) => void;
 
 export interface ScheduleOptions {
   /** In the order in which they are wanted: seed-major, so that partial tables are balanced. */
@@ -71,13 +53,6 @@ const AT_ONCE = 16;
 /** A worker says that it has done a check just after its row has come. */
 const SOON_MS = 500;
 
-/** A row says who made it, for people; where that is another's name, or none, it gets its sender's. */
-function named({ result, from }: Delivery): JobResult {
-  const { worker } = result.provenance;
-  if (from === null || (worker !== undefined && identityOf(worker) === from)) return result;
-  return { ...result, provenance: { ...result.provenance, worker: from } } as JobResult;
-}
-
 /** Why the trials of a failed base have no numbers. The same words wherever it happens: they are part of a row. */
 export const baseFailed = (base: string, failure: Failure): Failure => ({
   kind: 'refused',
@@ -92,7 +67,7 @@ export const baseFailed = (base: string, failure: Failure): Failure => ({
 export class Schedule {
   readonly tally: Tally;
   readonly #options: ScheduleOptions;
-  readonly #wanted: Readonly<Record<Kind, ReadonlySet<string>>>;
+  readonly #wanted: Ids;
   /** Indices of trials whose base is on its way. */
   readonly #waiting = new Map<string, number[]>();
   /** Indices of trials whose base is there, released but not yet on the bus. */
@@ -110,9 +85,7 @@ export class Schedule {
   #stopped = false;
   #paused = false;
   #window: number;
-  readonly #trust: Trust;
-  /** Of whom it was said that their rows are refused. */
-  readonly #ignored = new Set<string>();
+  readonly #intake: Intake;
   #turn: Promise<void> = Promise.resolve();
   /** Jobs on their way to the bus. */
   readonly #sending = new Underway(AT_ONCE);
@@ -121,9 +94,10 @@ export class Schedule {
   constructor(options: ScheduleOptions) {
     this.#options = options;
     this.#window = options.window;
-    this.#trust = new Trust(options.hold ?? (() => {}));
-    const { trials } = options;
+    const { trials, store, bus, checks, warn = () => {}, judgeFile = () => {}, hold = () => {} } = options;
     this.#wanted = { trial: new Set(trials.map(({ id }) => id)), base: new Set(trials.map(({ baseId }) => baseId)) };
+    const distrust = (held: ReadonlySet<string>): void => bus.distrust(held);
+    this.#intake = new Intake({ store, wanted: this.#wanted, checks, warn, judgeFile, hold, distrust });
     const [all, bases] = [this.#wanted.trial.size, this.#wanted.base.size];
     this.tally = { trials: all, bases, done: { trial: 0, base: 0 }, failed: { trial: 0, base: 0 } };
     this.#recount();
@@ -148,14 +122,14 @@ export class Schedule {
     });
     try {
       await this.#inTurn(async () => {
-        if (checks !== undefined && checks.unfinished.length > 0) await this.#retract(checks, checks.unfinished);
+        if (checks !== undefined && checks.unfinished.length > 0) await this.#retract(checks.unfinished);
         await this.#topUp();
       });
       if (this.#finished) return;
       for await (const delivery of bus.results()) {
         await this.#inTurn(async () => {
           this.#heardAt = clock.now();
-          if ('malformed' in delivery) this.#refuseMalformed(delivery);
+          if ('malformed' in delivery) this.#intake.refuseMalformed(delivery);
           else {
             await this.#take(delivery);
             await delivery.ack();
@@ -230,92 +204,26 @@ export class Schedule {
 
   /** Whose rows are refused from now on, until it is said anew: their jobs are offered again. */
   distrust(held: ReadonlySet<string>): void {
-    this.#trust.held = held;
-    this.#options.bus.distrust(held);
+    this.#intake.held = held;
   }
 
   async #take(delivery: Delivery): Promise<void> {
-    const { store, warn = () => {} } = this.#options;
-    const { from } = delivery;
-    const result = named(delivery);
-    const { id } = result.row;
-    if (from !== null && this.#trust.held.has(from)) {
-      if (this.#ignored.has(from)) return;
-      this.#ignored.add(from);
-      warn(`${from} is held: its rows are refused until it is released, ${result.kind} ${id} is the first`);
-      return;
+    const taken = await this.#intake.take(delivery);
+    if (taken === null) return;
+    const { result } = taken;
+    if (taken.is === 'verdict') {
+      const gone = await this.#retract(taken.verdict.liars);
+      const isOfGone = result.kind === 'trial' && gone.base.has(result.row.base);
+      if (!taken.verdict.replaces || isOfGone) return;
     }
-    if (from !== null) this.#ignored.delete(from);
-    if (store.state(result.kind, id) !== undefined) {
-      await this.#compare(delivery, result);
-      return;
-    }
-    if (!this.#wanted[result.kind].has(id)) {
-      if (store.formerly(result.kind, id)) warn(`${result.kind} ${id}: an earlier plan of this sweep asked for it; its row is dropped`);
-      else this.#refuseRow(result, from, 'nobody asked for it', true);
-      return;
-    }
-    if (await this.#isOfOldBase(result)) return;
-    if (!(await this.#hasFiles(delivery, result))) return;
-    await this.#append(result, from);
-    if (result.kind === 'base') this.#release(id);
-  }
-
-  /** A base that was found to be forged has left trials on their way: what they say is of a policy that is not its. */
-  async #isOfOldBase({ kind, row, provenance: { basePolicy } }: JobResult): Promise<boolean> {
-    const { store, checks, warn } = this.#options;
-    if (kind !== 'trial' || checks === undefined || basePolicy === undefined) return false;
-    const base = store.state('base', row.base) === 'ok' ? await store.row('base', row.base) : null;
-    if (base?.ok && base.result.policy === basePolicy) return false;
-    warn?.(`trial ${row.id}: it started from a policy that its base has no longer; its row is dropped`);
-    return true;
-  }
-
-  /** False: the row is refused. */
-  async #hasFiles(delivery: Delivery, result: JobResult): Promise<boolean> {
-    try {
-      await this.#fetchFiles(delivery);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ContentError)) throw error;
-      this.#refuseRow(result, delivery.from, error.message, error.forged);
-      return false;
-    }
-  }
-
-  /** A job that has a row was done again. */
-  async #compare(delivery: Delivery, result: JobResult): Promise<void> {
-    const { store, checks, warn = () => {} } = this.#options;
-    const { from } = delivery;
-    const { kind, row } = result;
-    const stored = await store.row(kind, row.id);
-    const differs = contradicts(stored, row);
-    if (checks === undefined || from === null) {
-      if (differs) warn(`determinism alarm: ${kind} ${row.id} came again with a different row; the first one stays`);
-      return;
-    }
-    if (!isFinding(stored) || !isFinding(row) || (await this.#isOfOldBase(result))) return;
-    if (differs && !(await this.#hasFiles(delivery, result))) return;
-    const verdict = await checks.heard(result, from, stored);
-    if (verdict === null) return;
-    this.#hold(verdict);
-    const gone = await this.#retract(checks, verdict.liars);
-    if (verdict.replaces && !(kind === 'trial' && gone.base.has(row.base))) await this.#append(result, from);
-  }
-
-  #hold({ kind, id, by, liars }: Verdict): void {
-    const reason =
-      by.length > 0
-        ? `its row of ${kind} ${id} is not the one of ${by.map(called).join(' and ')}`
-        : `it sent two different rows of ${kind} ${id}`;
-    for (const liar of liars) if (liar !== '') this.#trust.lied(liar, reason);
-    this.#options.bus.distrust(this.#trust.held);
+    await this.#append(result, delivery.from);
+    if (result.kind === 'base') this.#release(result.row.id);
   }
 
   /** Nothing that these alone have said stays, and nothing that was made of it. It is wanted as if it had never been there. */
-  async #retract(checks: Checks, liars: readonly string[]): Promise<Ids> {
-    const gone = await checks.retract(liars);
-    const { trials } = this.#options;
+  async #retract(liars: readonly string[]): Promise<Ids> {
+    const { trials, checks } = this.#options;
+    const gone = (await checks?.retract(liars)) ?? { base: new Set(), trial: new Set() };
     const isGone = ({ id, baseId }: Planned): boolean => gone.trial.has(id) || gone.base.has(baseId);
     await this.#withdraw([...this.#queued].flatMap(([id, index]) => (gone.base.has(trials[index]?.baseId ?? '') ? [id] : [])));
     this.#base = null;
@@ -360,42 +268,10 @@ export class Schedule {
     if (this.#finished) await this.#options.bus.close();
   }
 
-  /** It is as if the row had never come; the audit finds that its job is missing. */
-  #refuseRow({ kind, row }: JobResult, from: string | null, why: string, forged: boolean): void {
-    const reason = `${kind} ${row.id}: row refused, ${why}`;
-    this.#options.warn?.(from === null ? reason : `${reason} (from ${from})`);
-    this.#trust.refused(from, reason, forged);
-    this.#options.bus.distrust(this.#trust.held);
-  }
-
-  /** An honest worker of another version may send such a thing, but not one after the other. */
-  #refuseMalformed({ from, malformed }: Malformed): void {
-    if (from !== null && this.#trust.held.has(from)) return; // that was said
-    this.#options.warn?.(malformed);
-    this.#trust.refused(from, malformed, false);
-  }
-
-  /** A row counts when its files are here too, and are what it says they are. */
-  async #fetchFiles({ result: { row }, file }: Delivery): Promise<void> {
-    const { store, judgeFile = () => {} } = this.#options;
-    for (const [kind, digest] of filesOf(row)) {
-      const there = await store.files.has(kind, digest);
-      const bytes = there ? await store.files.get(kind, digest) : await file(kind, digest);
-      try {
-        judgeFile(row, kind, bytes);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        throw new ContentError(`${kind}-${digest}: ${error.message}`, true);
-      }
-      if (!there) await store.files.put(kind, bytes);
-    }
-  }
-
   async #append(result: JobResult, from: string | null): Promise<void> {
     await this.#options.store.append(result);
     await this.#options.checks?.took(result, from);
-    this.#trust.took(result.row, from);
-    this.#options.bus.distrust(this.#trust.held);
+    this.#intake.took(result.row, from);
     this.#queued.delete(result.row.id);
     this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
     this.#options.onRow?.(result);

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import type { Files } from '../bus/bus.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { writeRefused } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
@@ -158,6 +159,9 @@ export class Store {
     this.release();
   }
 }
+
+/** What who schedules needs of a results folder. */
+export type Rows = Pick<Store, 'state' | 'row' | 'append' | 'formerly'> & { readonly files: Files };
 
 /** A row as it stands in the file, with the byte at which it starts. */
 interface Stored<R> {

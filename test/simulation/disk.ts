@@ -1,8 +1,7 @@
 import type { Files } from '../../src/bus/bus.ts';
 import { canonicalJson, contentDigest } from '../../src/contract/ids.ts';
 import type { JobResult, Row } from '../../src/contract/job.ts';
-import type { Rows } from '../../src/coordinator/schedule.ts';
-import type { Kind } from '../../src/coordinator/store.ts';
+import type { Kind, Rows } from '../../src/coordinator/store.ts';
 import type { Process } from './world.ts';
 
 /** What of a results folder outlives its coordinator: lines, of which the last may be torn, and files, which are there whole or not at all. */

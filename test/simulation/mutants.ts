@@ -12,6 +12,7 @@ export interface Mutant {
 
 const AGENT = 'src/bus/nats/agent.ts';
 const COORDINATOR = 'src/bus/nats/coordinator.ts';
+const INTAKE = 'src/coordinator/intake.ts';
 const SCHEDULE = 'src/coordinator/schedule.ts';
 const one = (name: string, file: string, from: string, to: string): Mutant => ({ name, patches: [{ file, from, to }] });
 
@@ -24,7 +25,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       { file: AGENT, from: '{ expect: { streamName: RESULTS, lastSubjectSequence: 0 } }', to: '{}' },
       { file: 'src/bus/nats/streams.ts', from: '  max_msgs_per_subject: 1,\n  discard_new_per_subject: true,\n', to: '' },
-      { file: SCHEDULE, from: 'if (store.state(result.kind, id) !== undefined) {', to: 'if (id === undefined) {' },
+      { file: INTAKE, from: 'if (store.state(kind, row.id) !== undefined) return', to: 'if (row.id === undefined) return' },
     ],
   },
   one('no-dedupe-in-the-reader', SCHEDULE, 'if (store.state(result.kind, id) !== undefined) {', 'if (id === undefined) {'),
