@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import type { CommandModule } from 'yargs';
-import { AbortedError } from '../contract/errors.ts';
+import { AbortedError, ConfigError } from '../contract/errors.ts';
 import { HostError } from '../contract/host.ts';
 import { canonicalJson } from '../contract/ids.ts';
 import { isTransient, type TrainedRow, unlimited } from '../contract/job.ts';
@@ -26,7 +27,8 @@ import { say } from './text.ts';
 
 interface RerunArguments {
   readonly results: string;
-  readonly where: string;
+  readonly where: string | undefined;
+  readonly sample: number | undefined;
   readonly 'trials-only': boolean;
   readonly threads: number;
   readonly json: boolean;
@@ -72,11 +74,16 @@ interface Base {
 /** Recomputes chosen trials and compares them with their rows byte for byte. Reads the folder, writes nothing. */
 async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<void> {
   const slots = threadCount(args.threads);
-  const terms = parseWhere(args.where);
+  const { where, sample } = args;
+  if (where === undefined && sample === undefined)
+    throw new ConfigError('rerun: expected --where, --sample or both, got neither; --where "" takes all trials');
+  if (sample !== undefined && !(sample > 0 && sample <= 1))
+    throw new ConfigError(`--sample: expected a share above 0, at most 1, got ${sample}`);
+  const terms = parseWhere(where ?? '');
   const folder = resultsFolder(args.results);
   const warn = say;
   const { nameOf, sameCode } = await frozenFacts(folder, warn);
-  const chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject & Named }[] = [];
+  let chosen: { readonly row: TrialRow; readonly text: string; readonly subject: Subject & Named }[] = [];
   const subjects: Subject[] = [];
   for await (const { row, text } of readRows(folder, 'trial')) {
     const { id, spec } = row;
@@ -91,6 +98,11 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
     warn(`rerun ${folder}: ${explainEmpty(terms, subjects)}`);
     process.exitCode = EXIT.empty;
     return;
+  }
+  if (sample !== undefined) {
+    const all = chosen.length;
+    chosen = sampled(chosen, sample);
+    warn(`rerun ${folder}: ${chosen.length} of ${all} trials, drawn anew every time`);
   }
   const engines = enginesOf(chosen.map(({ row }) => row));
   numericsOf(engines); // throws where one of them is not installed
@@ -183,6 +195,13 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   process.exitCode = differs > 0 ? EXIT.differs : unread > 0 ? EXIT.unread : EXIT.identical;
 }
 
+/** So many of them, at least one, each with the same chance, in their order. Nobody foresees which: whoever could have forged a row did not know. */
+function sampled<T>(all: readonly T[], share: number): T[] {
+  const wanted = Math.ceil(share * all.length);
+  let taken = 0;
+  return all.filter((_, i) => randomInt(all.length - i) < wanted - taken && ++taken > 0);
+}
+
 /** The values are the same, the lines are not: somebody wrote them otherwise. */
 function bytes(stored: string, again: string): Divergence {
   const at = [...again].findIndex((letter, i) => letter !== stored[i]);
@@ -237,8 +256,12 @@ export const rerunCommand = (injected: Injected = {}): CommandModule<object, Rer
       .option('where', {
         type: 'string',
         requiresArg: true,
-        demandOption: true,
         describe: 'which trials: field=value, !=, a|b, 1..3, joined by commas; empty for all',
+      })
+      .option('sample', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'of these, a share drawn by chance, 0.02 is one of fifty; without --where, of all',
       })
       .option('trials-only', {
         type: 'boolean',
@@ -248,6 +271,7 @@ export const rerunCommand = (injected: Injected = {}): CommandModule<object, Rer
       .option('threads', threadsOption)
       .option('json', { type: 'boolean', default: false, describe: 'one object at the end, for programs' })
       .example('$0 rerun results/quick --where "strategy=tsf,seed=1..3"', 'three seeds of an arm, from scratch')
+      .example('$0 rerun results/quick --sample 0.02', 'one trial of fifty: were the workers honest?')
       .example('$0 rerun results/quick --where "id=3fk2" --trials-only', 'one trial, from its stored base')
       .epilogue(
         `${WHERE_HELP} Rows of tfjs and tfjs-cpu may differ on another processor: that is said, and no difference. Exit codes: 0 identical, 4 some differ, 5 nothing selected.`,

@@ -52,8 +52,8 @@ describe('spc --get-yargs-completions', () => {
   });
 
   it.each<[string[], string[]]>([
-    [['run', 'x.yaml', '--rec'], ['--recompute']],
-    [['run', 'x.yaml', '--recompute', '--rec'], []], // once is enough
+    [['run', 'x.yaml', '--rec'], ['--recompute', '--recheck']],
+    [['run', 'x.yaml', '--recompute', '--reco'], []], // once is enough
     [
       ['plan', ''],
       ['results/', 'sweeps/'],

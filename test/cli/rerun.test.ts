@@ -42,6 +42,29 @@ describe('spc rerun RESULTS --where FILTER', () => {
     expect(sweep.lines('provenance.jsonl')).toHaveLength(12);
   });
 
+  it('--sample draws so many of them, not the same every time, and each sooner or later', async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 40 && seen.size < 9; i++) {
+      const left = await inProcess(['rerun', sweep.folder, '--sample', '0.3', '--trials-only']);
+      const ids = left.stdout.match(/(?<=^identical {2})[a-z2-7]{16}/gm) ?? [];
+      expect([left.code, ids.length, new Set(ids).size], left.stderr).toEqual([0, 3, 3]);
+      expect(left.stderr).toMatch(/3 of 9 trials, drawn anew every time\n$/);
+      for (const id of ids) seen.add(id);
+    }
+    expect(seen.size).toBe(9);
+    const left = await inProcess(['rerun', sweep.folder, '--sample', '1', '--where', 'seed=1']);
+    expect([left.code, left.stdout]).toEqual([0, expect.stringContaining('3 of 3 identical')]);
+  });
+
+  it.each([
+    [[], /expected --where, --sample or both, got neither/],
+    [['--sample', '0'], /--sample: expected a share above 0, at most 1, got 0/],
+    [['--sample', '1.5'], /--sample: expected a share above 0, at most 1, got 1.5/],
+  ])('%j is refused with what to say', async (more, message) => {
+    const left = await inProcess(['rerun', sweep.folder, ...more]);
+    expect([left.code, left.stderr]).toEqual([2, expect.stringMatching(message)]);
+  });
+
   it('--trials-only goes on without a base whose policy was altered, and says which file and what to do; exit code 1', async () => {
     const first = sweep.lines('bases.jsonl').find((line) => /"seed":1\b/.test(line));
     const { policy } = (JSON.parse(first!) as { result: { policy: string } }).result;

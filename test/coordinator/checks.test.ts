@@ -316,6 +316,39 @@ describe('Checks: a worker that forges rows', () => {
   });
 });
 
+describe('docs/machines.md', () => {
+  it('says with which chance a worker is found that makes rows up', () => {
+    const text = readFileSync('docs/machines.md', 'utf8');
+    const [, head = '', body = ''] = /^(\| rows of its that are made up .*)\n.*\n((?:\|.*\n)+)/m.exec(text) ?? [];
+    const ns = [...head.matchAll(/n = ([\d,]+)/g)].map(([, n = '']) => Number(n.replaceAll(',', '')));
+    const rows = body.trimEnd().split('\n');
+    expect([ns.length, rows.length]).toEqual([4, 3]);
+    for (const row of rows) {
+      const [, made = '', ...cells] = row.split('|').map((cell) => cell.trim());
+      const q = made === 'all' ? 1 : Number.parseFloat(made) / 100;
+      const chances = ns.map((n) => `${(100 * (1 - (1 - 0.02 * q) ** n)).toFixed(1)} %`);
+      expect(cells.slice(0, -1)).toEqual(chances);
+    }
+  });
+
+  it('and the coordinator draws rows with that chance', async () => {
+    const chosen: string[] = [];
+    const ledger = { append: async ({ id }: { id: string }) => void chosen.push(id), entries: async function* () {} } as unknown as Ledger;
+    const checks = await Checks.open({
+      store: { state: () => undefined, row: async () => null as never },
+      ledger,
+      share: 0.02,
+      warn: () => {},
+    });
+    const N = 20_000;
+    const spec = trials[0]!.spec.base;
+    const provenance = { cpu: '', node: '', wallMs: 1 } as never;
+    for (let i = 0; i < N; i++) await checks.took({ kind: 'base', row: { id: `${i}`, spec, ok: true } as never, provenance }, 'ann');
+    const sigma = Math.sqrt(N * 0.02 * 0.98);
+    expect(Math.abs(chosen.length - 0.02 * N)).toBeLessThan(6 * sigma);
+  });
+});
+
 /** A small generator for tests: the coordinator's own draws are not to be foreseen. */
 function mulberry(seed: number): () => number {
   let state = seed >>> 0;

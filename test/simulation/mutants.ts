@@ -28,7 +28,7 @@ export const mutants: readonly Mutant[] = [
       { file: INTAKE, from: 'if (store.state(kind, row.id) !== undefined) return', to: 'if (row.id === undefined) return' },
     ],
   },
-  one('no-dedupe-in-the-reader', SCHEDULE, 'if (store.state(result.kind, id) !== undefined) {', 'if (id === undefined) {'),
+  one('no-dedupe-in-the-reader', INTAKE, 'if (store.state(kind, row.id) !== undefined) return', 'if (row.id === undefined) return'),
   one('heartbeat-off', 'src/worker/agent/agent.ts', '() => void extend().catch(() => {})', '() => {}'),
   one(
     'full-is-exists',
@@ -67,8 +67,8 @@ export const mutants: readonly Mutant[] = [
   one('new-stream-not-noticed', COORDINATOR, 'if (created !== made) next = 1;', ''),
   one('watchdog-off', COORDINATOR, 'if (now - this.#stuck.since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
   one('consumer-not-missed', COORDINATOR, 'void this.#watch().catch(() => {})', 'void this.#unstick().catch(() => {})'),
-  one('lost-files-are-fatal', SCHEDULE, 'if (!(error instanceof ContentError)) throw error;', 'throw error;'),
+  one('lost-files-are-fatal', INTAKE, 'if (!(error instanceof ContentError)) throw error;', 'throw error;'),
   one('row-before-files', 'src/worker/agent/agent.ts', 'await this.#store(finished);', 'void this.#store(finished).catch(() => {});'),
-  one('files-not-fetched', SCHEDULE, 'await this.#fetchFiles(delivery);', ''),
+  one('files-not-fetched', INTAKE, 'if (!there) await store.files.put(kind, bytes);', ''),
   one('no-second-try', 'src/bus/nats/link.ts', 'if (isOurs(error)) throw error;', 'throw error;'),
 ];
