@@ -2,12 +2,12 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { AgentBus, CoordinatorBus, Delivery, Files } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
 import { identityOf } from '../../src/contract/cards.ts';
 import { canonicalJson, contentDigest, type Json } from '../../src/contract/ids.ts';
-import type { FileKind, Job, Row } from '../../src/contract/job.ts';
+import type { FileKind, Job, JobResult, Row } from '../../src/contract/job.ts';
 import { Checks, type ChecksOptions, type Present } from '../../src/coordinator/checks.ts';
 import { LEDGER, Ledger } from '../../src/coordinator/ledger.ts';
 import type { Plan } from '../../src/coordinator/plan.ts';
@@ -313,6 +313,277 @@ describe('Checks: a worker that forges rows', () => {
       }),
       { numRuns: 12 },
     );
+  });
+});
+
+describe('Schedule with checks, one delivery after the other', () => {
+  /** A bus that notes what it is given, and delivers what the test says. */
+  class Scripted implements CoordinatorBus {
+    readonly files: Files;
+    readonly jobs = new Map<string, { readonly job: Job; readonly who: string | undefined }>();
+    readonly withdrawn: string[] = [];
+    readonly fetched: string[] = [];
+    #wake = (): void => {};
+    readonly #coming: Delivery[] = [];
+    #closed = false;
+
+    constructor(files: Files) {
+      this.files = files;
+    }
+
+    async enqueue(job: Job, who?: string): Promise<boolean> {
+      this.jobs.set(job.id, { job, who });
+      return true;
+    }
+    async queued(): Promise<ReadonlySet<string>> {
+      return new Set(this.jobs.keys());
+    }
+    async withdraw(ids: readonly string[]): Promise<void> {
+      for (const id of ids) this.jobs.delete(id);
+      this.withdrawn.push(...ids);
+    }
+    distrust(): void {}
+    async *results(): AsyncGenerator<Delivery> {
+      while (!this.#closed) {
+        const next = this.#coming.shift();
+        if (next) yield next;
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+      }
+    }
+    async close(): Promise<void> {
+      this.#closed = true;
+      this.#wake();
+    }
+
+    /** Resolves when it was taken. */
+    deliver(from: string, job: Job, { row, files, facts }: Finished): Promise<void> {
+      const known = { id: job.id, kind: job.kind, ok: row.ok, attempt: 1, host: '', cpu: PROCESSOR, numerics: 'n', ...facts };
+      const provenance = { ...known, worker: from, ...(job.kind === 'trial' && { basePolicy: job.base.result.policy }) };
+      return new Promise((resolve) => {
+        const file = async (kind: FileKind, digest: string): Promise<Uint8Array> => {
+          this.fetched.push(digest);
+          const found = files.find(([its, bytes]) => its === kind && contentDigest(bytes) === digest);
+          if (!found) throw new Error(`${digest}: not sent`);
+          return found[1];
+        };
+        const ack = async (): Promise<void> => {
+          this.jobs.delete(job.id);
+          resolve();
+        };
+        this.#coming.push({ result: { kind: job.kind, row, provenance } as unknown as JobResult, from, file, ack });
+        this.#wake();
+      });
+    }
+  }
+
+  async function scripted(share = 0, of: readonly Planned[] = trials.slice(0, 3)) {
+    const [held, warnings] = [[] as string[], [] as string[]];
+    const warn = (message: string): void => void warnings.push(message);
+    const store = await openStore(newFolder(), warn);
+    const ledger = new Ledger(store);
+    const checks = await Checks.open({ store, ledger, share, warn });
+    const bus = new Scripted(store.files);
+    const hold = (who: string): void => void held.push(who);
+    const schedule = new Schedule({ trials: of, store, bus, window: 6, numerics: 'n', warn, checks, hold, auditMs: 20 });
+    const done = schedule.run();
+    const end = async (): Promise<void> => {
+      await bus.close();
+      await done;
+      await ledger.close();
+      await store.close();
+    };
+    const job = async (id: string): Promise<Job> => {
+      for (let i = 0; !bus.jobs.has(id) && i < 200; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+      return bus.jobs.get(id)!.job;
+    };
+    return { held, warnings, store, checks, bus, schedule, done, end, job };
+  }
+  const baseId = trials[0]!.baseId;
+  const policyOf = (job: Job): Uint8Array | null =>
+    job.kind === 'trial' ? computed({ kind: 'base', id: baseId } as Job, null, null).files[0]![1] : null;
+
+  it('takes back the trials of a forged base, gives them out with the right one, and drops what was made of the old', async () => {
+    const { bus, held, store, end, job, warnings } = await scripted();
+    const base = await job(baseId);
+    const [forged, right] = [computed(base, null, 'forged'), computed(base, null, null)];
+    await bus.deliver('mallory', base, forged);
+    const [first] = [await job(trials[0]!.id), await job(trials[2]!.id)];
+    await bus.deliver('ann', base, right);
+    expect([held, bus.withdrawn]).toEqual([[], []]);
+    await bus.deliver('bob', base, right);
+    expect(held).toEqual(['mallory']);
+    expect(bus.withdrawn.toSorted()).toEqual(
+      trials
+        .slice(0, 3)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+    expect((await store.row('base', baseId)).id).toBe(baseId);
+    expect(await store.row('base', baseId)).toEqual(right.row);
+    const again = await job(trials[0]!.id);
+    expect(again.kind === 'trial' && again.base).toEqual(right.row);
+    await bus.deliver('ann', first, computed(first, forged.files[0]![1], null)); // honest, and too late
+    expect([store.state('trial', first.id), held]).toEqual([undefined, ['mallory']]);
+    expect(warnings.at(-1)).toBe(`trial ${first.id}: it started from a policy that its base has no longer; its row is dropped`);
+    await bus.deliver('ann', again, computed(again, right.files[0]![1], null));
+    expect(store.state('trial', again.id)).toBe('ok');
+    await end();
+  });
+
+  it('has the files of a row that is unlike the stored one before it says anything', async () => {
+    const { bus, end, job, held, warnings } = await scripted();
+    const base = await job(baseId);
+    await bus.deliver('ann', base, computed(base, null, null));
+    const other = computed(base, null, 'other');
+    await bus.deliver('bob', base, other);
+    expect(bus.fetched).toContain(contentDigest(other.files[0]![1]));
+    expect(warnings.at(-1)).toMatch(/bob sent another row than ann; a further worker decides/);
+    await bus.deliver('bob', base, computed(base, null, 'a third one'));
+    expect(held).toEqual(['bob']); // two different rows of one job: nobody else is needed to see it
+    await end();
+  });
+
+  it('a crash or a limit says nothing against a row', async () => {
+    const { bus, end, job, store, warnings } = await scripted();
+    const base = await job(baseId);
+    const right = computed(base, null, null);
+    await bus.deliver('ann', base, right);
+    const row = { id: baseId, spec: base.spec, ok: false, failure: { kind: 'limit', message: 'slow' } } as Row;
+    await bus.deliver('bob', base, { ...right, row, files: [] });
+    expect([await store.row('base', baseId), warnings]).toEqual([right.row, []]);
+    await end();
+  });
+
+  it('waits for a check as long as somebody is there for it, and not for ever', async () => {
+    const { bus, job, schedule, checks, done, end } = await scripted(1, trials.slice(0, 1));
+    Object.defineProperty(checks, 'patienceMs', { value: 300 });
+    const there = [
+      { identity: 'ann', cpu: PROCESSOR, node: '' },
+      { identity: 'ghost', cpu: PROCESSOR, node: '' },
+    ];
+    await schedule.present(there);
+    const base = await job(baseId);
+    await bus.deliver('ann', base, computed(base, null, null));
+    const trial = await job(trials[0]!.id);
+    await bus.deliver('ann', trial, computed(trial, policyOf(trial), null));
+    await schedule.present(there);
+    const offered = await job(baseId);
+    expect([schedule.complete, offered, bus.jobs.get(baseId)?.who]).toEqual([true, base, 'ghost']);
+    await done;
+    expect(checks.leftover()).toHaveLength(1);
+    await end();
+  });
+});
+
+describe('Checks', () => {
+  const row = (text: string, engine: 'wasm' | 'tfjs' = 'wasm'): Row =>
+    ({ id: 'b', spec: { ...trials[0]!.spec.base, engine }, ok: true, result: { policy: text } }) as unknown as Row;
+  const sent = (text: string, by: string, engine: 'wasm' | 'tfjs' = 'wasm', cpu = 'c'): JobResult =>
+    ({ kind: 'base', row: row(text, engine), provenance: { worker: by, cpu, node: 'v', wallMs: 1 } }) as unknown as JobResult;
+  const at = (identity: string, cpu = 'c'): Present => ({ identity, cpu, node: 'v' });
+
+  const open = new Set<{ close(): Promise<void> }>();
+  afterEach(async () => {
+    for (const one of open) await one.close();
+    open.clear();
+  });
+
+  async function alone(share = 1) {
+    const store = await openStore(newFolder(), () => {});
+    const ledger = new Ledger(store);
+    open.add(ledger).add(store);
+    const stored = async (result: JobResult): Promise<void> => {
+      const { provenance } = result;
+      await store.append({ ...result, provenance: { ...provenance, id: 'b', kind: 'base' } } as JobResult);
+    };
+    const reopen = (): Promise<Checks> => Checks.open({ store, ledger, share, warn: () => {} });
+    return { store, stored, reopen, checks: await reopen() };
+  }
+
+  it('gives a check to any of those who can, again when it got lost, and not without end', async () => {
+    const { checks, stored } = await alone();
+    await stored(sent('r', 'ann'));
+    await checks.took(sent('r', 'ann'), 'ann');
+    expect(checks.due()).toEqual([]); // nobody is known to be there
+    checks.present = [at('ann'), at('bob'), at('cas')];
+    const to = new Set(Array.from({ length: 200 }, () => checks.due()[0]?.to));
+    expect(to).toEqual(new Set(['bob', 'cas']));
+    const { check } = checks.due()[0]!;
+    for (let i = 0; i < 10; i++) {
+      expect(checks.due()).toHaveLength(1);
+      check.sent = { to: 'bob', at: 0 };
+      check.offers++;
+      expect(checks.due()).toEqual([]);
+      checks.meet(new Set(['b']));
+      expect(check.sent).not.toBeNull();
+      checks.meet(new Set());
+    }
+    expect([checks.due(), checks.waiting]).toEqual([[], false]);
+  });
+
+  it('takes it back from who has left, and from who is slow where others could', async () => {
+    const { checks, stored } = await alone();
+    await stored(sent('r', 'ann'));
+    await checks.took(sent('r', 'ann'), 'ann');
+    checks.present = [at('ann'), at('bob')];
+    const { check } = checks.due()[0]!;
+    check.sent = { to: 'bob', at: 1_000 };
+    const late = 1_001 + checks.patienceMs;
+    expect([checks.stale(2_000), checks.stale(late)]).toEqual([[], []]);
+    checks.present = [at('bob'), at('cas')];
+    expect([checks.stale(2_000), checks.stale(late)]).toEqual([[], [check]]);
+    checks.present = [at('cas')];
+    expect(checks.stale(2_000)).toEqual([check]);
+  });
+
+  it('asks no further worker after eight different rows', async () => {
+    const { checks, stored } = await alone();
+    await stored(sent('0', 'w0'));
+    await checks.took(sent('0', 'w0'), 'w0');
+    checks.present = [at('ann')];
+    for (let i = 1; i < 8; i++) {
+      expect(checks.due()).toHaveLength(1);
+      expect(await checks.heard(sent(`${i}`, `w${i}`), `w${i}`, row('0'))).toBeNull();
+    }
+    expect(checks.due()).toEqual([]);
+    expect(checks.leftover()).toEqual([expect.stringMatching(/w0 and w1 and .* sent different rows/)]);
+  });
+
+  it('compares rows of TensorFlow of one processor only', async () => {
+    const { checks, stored } = await alone();
+    await stored(sent('r', 'ann', 'tfjs'));
+    await checks.took(sent('r', 'ann', 'tfjs'), 'ann');
+    expect(await checks.heard(sent('s', 'bob', 'tfjs', 'other'), 'bob', row('r', 'tfjs'))).toBeNull();
+    expect(checks.leftover()).toEqual([expect.stringContaining('1 row(s) were chosen')]); // not disputed
+    expect(await checks.heard(sent('s', 'cas', 'tfjs'), 'cas', row('r', 'tfjs'))).toBeNull();
+    expect(checks.leftover()).toEqual([expect.stringContaining('ann and cas sent different rows')]);
+    const verdict = await checks.heard(sent('s', 'dan', 'tfjs'), 'dan', row('r', 'tfjs'));
+    expect(verdict).toEqual({ kind: 'base', id: 'b', by: ['cas', 'dan'], liars: ['ann'], replaces: true });
+  });
+
+  it('keeps what an honest worker vouches for, and nothing that only liars do', async () => {
+    for (const [voucher, stays] of [
+      ['bob', true],
+      ['eve', false],
+    ] as const) {
+      const { checks, stored, store } = await alone(0);
+      await stored(sent('r', 'mallory'));
+      await checks.heard(sent('r', voucher), voucher, row('r'));
+      const gone = await checks.retract(['mallory', 'eve']);
+      expect([gone.base.size, store.state('base', 'b')]).toEqual(stays ? [0, 'ok'] : [1, undefined]);
+    }
+  });
+
+  it('forgets a check of a row that is no longer the one that was chosen', async () => {
+    const { checks, stored, reopen } = await alone();
+    await stored(sent('r', 'ann'));
+    await checks.took(sent('r', 'ann'), 'ann');
+    expect((await reopen()).leftover()).toHaveLength(1);
+    await checks.took(sent('another', 'ann'), 'ann');
+    expect((await reopen()).leftover()).toEqual([]);
   });
 });
 
