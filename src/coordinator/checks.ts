@@ -158,6 +158,11 @@ export class Checks {
     return [...this.#open.values()].some((check) => !this.#isFresh || this.#doable(check));
   }
 
+  /** Jobs that others have on their desk, to compare. */
+  get underway(): number {
+    return [...this.#open.values()].filter(({ sent }) => sent !== null).length;
+  }
+
   /** How long it is waited for when nothing else is left. */
   get patienceMs(): number {
     return Math.max(0, ...[...this.#open.values()].map(patienceOf));

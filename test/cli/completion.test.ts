@@ -52,7 +52,10 @@ describe('spc --get-yargs-completions', () => {
   });
 
   it.each<[string[], string[]]>([
-    [['run', 'x.yaml', '--rec'], ['--recompute', '--recheck']],
+    [
+      ['run', 'x.yaml', '--rec'],
+      ['--recompute', '--recheck'],
+    ],
     [['run', 'x.yaml', '--recompute', '--reco'], []], // once is enough
     [
       ['plan', ''],

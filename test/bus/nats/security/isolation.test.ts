@@ -102,10 +102,11 @@ const sweep: SweepCard = {
 /** Where no answer of anybody's must arrive. `attacker`'s own subjects are not among them. */
 function sensitive(attacker: Attacker): string[] {
   const others = ['worker', 'worker-two', 'worker-three'].filter((name) => name !== attacker);
-  const streams = ['TASKS', 'RESULTS', 'FILES', 'KV_workers', 'KV_sweeps', 'KV_ctl'];
+  const streams = ['TASKS', 'CHECKS', 'RESULTS', 'FILES', 'KV_workers', 'KV_sweeps', 'KV_ctl'];
   return [
     `lab.task.${CAP}.${SWEEP}.${forged.id}`,
     `lab.task.other.other.${forged.id}`,
+    ...['worker', 'worker-two', 'worker-three'].map((name) => `lab.check.${name}.${CAP}.${SWEEP}.${forged.id}`),
     `lab.result.${CAP}.${SWEEP}.${forged.id}`,
     `lab.result.coordinator.${CAP}.${SWEEP}.${forged.id}`,
     ...others.map((name) => `lab.result.${name}.${CAP}.${SWEEP}.${forged.id}`),
@@ -143,6 +144,7 @@ function sensitive(attacker: Attacker): string[] {
     '$JS.API.ACCOUNT.PURGE.SPC',
     '$JS.API.SERVER.REMOVE',
     `$JS.ACK.TASKS.cap-${CAP}.1.2.2.0.0`,
+    ...others.map((name) => `$JS.ACK.CHECKS.${name}.1.1.1.0.0`),
     '$JS.ACK.RESULTS.evil.1.1.1.0.0',
     '$JS.FC.evil',
     '$JS.EVENT.ADVISORY.evil',
@@ -163,6 +165,7 @@ function requests(name: Attacker, id: string): string[] {
   const literal = ({ asked }: Service): string[] => {
     if (asked.endsWith('.*')) return [asked.replace(/\*$/, `cap-${CAP}`), asked.replace(/\*$/, 'cap-none')];
     if (asked === '$JS.ACK.TASKS.>') return [`$JS.ACK.TASKS.cap-${CAP}.1.1.1.0.0`, '$JS.ACK.TASKS.cap-none.1.1.1.0.0'];
+    if (asked.startsWith('$JS.ACK.CHECKS.')) return [asked.replace('>', '1.1.1.0.0')];
     if (asked.includes('lab.result.')) return [asked.replace('>', `${CAP}.${SWEEP}.${id}`), asked.replace('>', `none.none.${id}`)];
     if (asked.includes('lab.file.')) return [asked.replace('>', `evil-${id}.0`), asked.replace('>', 'evil-planted.0')];
     if (asked.endsWith('.ctl.sweep.>')) return [asked.replace('>', `${CAP}.${SWEEP}`)];

@@ -97,6 +97,26 @@ describe.skipIf(noServer)('over TLS, with keys', () => {
     expect(refused).toEqual([]);
   });
 
+  it('a job for one key reaches agents with that key alone, is leased to them as any other, and answered under their name', async () => {
+    const { coordinator, agent, place } = await pair(await secured(), 'worker-two');
+    const other = new NatsAgentBus(kept(await (await secured()).join('worker')), place);
+    const job = a;
+    expect([await coordinator.enqueue(job, 'worker-two'), await coordinator.enqueue(job, 'worker-two')]).toEqual([true, false]);
+    expect(await coordinator.queued()).toEqual(new Set([job.id]));
+    expect(await Promise.all([other.next(1_000), other.nextCheck(1_000), agent.next(1_000)])).toEqual([null, null, null]);
+    const gone = await agent.nextCheck(10_000);
+    expect(gone?.job).toEqual(job);
+    const again = await agent.nextCheck(20_000); // its lease ran out
+    expect([again?.attempt, await again?.extend(), again?.sweep]).toEqual([2, true, place.sweep]);
+    expect(await again!.complete(resultOf(job))).toBe('stored');
+    const [delivery] = await take(coordinator, 1);
+    expect([delivery!.result, delivery!.from]).toEqual([resultOf(job), 'worker-two']);
+    await delivery!.ack();
+    expect(await coordinator.enqueue(b, 'worker-two')).toBe(true);
+    await coordinator.withdraw([b.id]);
+    expect([await coordinator.queued(), await agent.nextCheck(1_000)]).toEqual([new Set(), null]);
+  });
+
   describe('refuses', () => {
     /** What the server refuses of it, each over one connection. */
     async function refused(name: string, does: (nc: NatsConnection) => void): Promise<string[]> {
@@ -125,6 +145,10 @@ describe.skipIf(noServer)('over TLS, with keys', () => {
 
     const worker = [
       'lab.task.cpu-x.quick.a',
+      'lab.check.worker.cpu-x.quick.a',
+      '$JS.API.CONSUMER.MSG.NEXT.CHECKS.worker-other',
+      '$JS.ACK.CHECKS.worker-other.1',
+      '$JS.API.CONSUMER.CREATE.CHECKS.mine',
       '$JS.API.STREAM.PURGE.TASKS',
       '$JS.API.STREAM.PURGE.RESULTS',
       '$JS.API.STREAM.DELETE.TASKS',
