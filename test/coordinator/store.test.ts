@@ -124,6 +124,26 @@ describe('Store', () => {
     expect(text('trials.jsonl')).toBe(whole);
   });
 
+  it('retract(ids) takes rows out, and goes on with those that are left', async () => {
+    const store = await open();
+    for (const seed of [1, 2, 3]) await store.append(failed(base(seed)));
+    for (const seed of [1, 2]) await store.append(failed(trial(seed)));
+    await store.retract({ base: new Set([base(1).id, base(3).id]), trial: new Set([trial(1).id]) }, 'of a liar are computed again');
+    expect(warnings).toEqual([
+      './trials.jsonl: 1 row(s) of a liar are computed again',
+      './bases.jsonl: 2 row(s) of a liar are computed again',
+    ]);
+    expect([store.state('base', base(1).id), store.state('trial', trial(1).id)]).toEqual([undefined, undefined]);
+    expect(await store.row('base', base(2).id)).toEqual(failed(base(2)).row);
+    await store.append(failed(base(1)));
+    await store.append(failed(trial(1)));
+    expect(await store.row('trial', trial(2).id)).toEqual(failed(trial(2)).row);
+    expect(await store.row('trial', trial(1).id)).toEqual(failed(trial(1)).row);
+    expect(text('bases.jsonl')).toBe([2, 1].map((seed) => `${canonicalJson(failed(base(seed)).row)}\n`).join(''));
+    await store.close();
+    expect([...(await open()).ids('trial')]).toEqual([trial(2).id, trial(1).id]);
+  });
+
   it.each(['{"id":', '{}', '[]', '7', 'null', ''])('refuses a corrupt line in the middle, by file and line: %j', async (line) => {
     const store = await open();
     await store.append(failed(trial(1)));
@@ -299,9 +319,11 @@ describe('a results folder belongs to one plan and one numerics digest', () => {
 
   it('moves the old rows aside with recompute', async () => {
     await rows();
+    writeFileSync(join(folder, 'checks.jsonl'), '{}\n');
     const store = await open({ numerics: other }, { recompute: true });
     expect([store.count('base'), store.count('trial')]).toEqual([0, 0]);
     expect(text('trials.jsonl.1')).toBe(`${canonicalJson(failed(trial(1)).row)}\n`);
+    expect([text('checks.jsonl.1'), existsSync(join(folder, 'checks.jsonl'))]).toEqual(['{}\n', false]); // said of rows that are no longer there
     expect(JSON.parse(text('numerics.json.1'))).toEqual(numerics);
     expect(JSON.parse(text('numerics.json'))).toEqual(other);
     await store.close();
