@@ -1,8 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandModule } from 'yargs';
 import { type Binary, findServer, waysHere, waysToFetch } from '../bus/nats/binary.ts';
+import { Guard, type GuardOptions } from '../bus/nats/guard.ts';
 import { NatsLink } from '../bus/nats/link.ts';
 import { serverConfig } from '../bus/nats/security/config.ts';
 import { openKeys, writePrivate } from '../bus/nats/security/keys.ts';
@@ -27,6 +29,7 @@ interface ServeArguments {
 }
 
 const PORT = 4222;
+const GUARD_MS = 1_000;
 /** The server takes 4,096 connections, and a configuration of 1,000 accounts has 1.5 MB. */
 const MOST_WORKERS = 1_000;
 const HERE = ['localhost', '127.0.0.1', '::1'];
@@ -38,6 +41,8 @@ interface Plan {
   readonly probe: { readonly url: string; readonly credentials: Credentials | null };
   readonly join: string;
   readonly more: readonly string[];
+  /** Writes the configuration without that key. Null where there are no keys. */
+  readonly without: ((name: string) => Promise<void>) | null;
 }
 
 async function serve(args: ServeArguments): Promise<void> {
@@ -58,7 +63,7 @@ async function serve(args: ServeArguments): Promise<void> {
 }
 
 async function run(
-  { options, url, probe, join: line, more }: Plan,
+  { options, url, probe, join: line, more, without }: Plan,
   { version, from }: Binary,
   lock: Lock,
   store: string,
@@ -83,6 +88,8 @@ async function run(
   };
   const watching = NatsLink.connect({ ...probe, name: 'coordinator' });
   watching.catch((error: Error) => say(error.message));
+  const shutOut = without && (async (name: string) => without(name).then(() => server.reload()));
+  const guarding = guarded(watching, { shutOut, warn: say }, leaving.signal);
   say(`broker: ${url}, a nats-server ${version} (${from})\nstore: ${store}`);
   for (const text of more) say(text);
   process.stdout.write(`${line}\n`);
@@ -90,7 +97,21 @@ async function run(
     await supervise(server, { start: again, probe: async () => (await watching).jsm.getAccountInfo(), warn: say }, leaving.signal);
   } finally {
     interrupt.end();
+    leaving.abort();
+    await guarding;
     await Promise.race([watching.then((link) => link.nc.close()), Promise.resolve()]).catch(() => {});
+  }
+}
+
+/** Every second, until the signal. What fails is looked at again: the server may be away. */
+async function guarded(link: Promise<NatsLink>, options: GuardOptions, leave: AbortSignal): Promise<void> {
+  const guard = await link.then(
+    (its) => new Guard(its, options),
+    () => null,
+  );
+  while (guard !== null && !leave.aborted) {
+    await guard.look().catch(() => {});
+    await sleep(GUARD_MS, undefined, { signal: leave }).catch(() => {});
   }
 }
 
@@ -103,6 +124,7 @@ function alone(path: string, store: string, port: number): Plan {
     probe: { url, credentials: null },
     join: `spc worker --nats ${url}`,
     more: [`to give work out: spc run SWEEP --nats ${url}`, 'to compute, on this machine:'],
+    without: null,
   };
 }
 
@@ -123,10 +145,19 @@ async function forOthers(
   const workers = [...worker, ...Array.from({ length: count }, (_, i) => String(i + 1))];
   const { users, server } = await openKeys(keys, { url, hosts, workers, now: Date.now(), warn: say });
   const config = resolve(keys, 'server.conf');
-  await writePrivate(config, serverConfig({ host, port, store, certificate: server, key: server, users }));
+  const storeBytes = await roomFor(store);
+  const write = (letIn: readonly Credentials[]): Promise<void> =>
+    writePrivate(config, serverConfig({ host, port, store, storeBytes, certificate: server, key: server, users: letIn }));
+  await write(users);
+  let left = users;
+  const without = (name: string): Promise<void> => {
+    left = left.filter((user) => user.name !== name || user.role === 'coordinator');
+    return write(left);
+  };
   const credentials = users.find(({ role }) => role === 'coordinator') ?? null;
   return {
     options: { binary: path, store, config },
+    without,
     url,
     probe: { url: `tls://${everywhere ? '127.0.0.1' : bracketed(host)}:${port}`, credentials },
     join: 'spc worker --creds worker.creds',
@@ -143,6 +174,23 @@ async function binary(): Promise<Binary> {
     say('nats-server: none on this machine yet; fetching one, which takes a minute');
     return findServer([...waysHere(), ...waysToFetch()]);
   });
+}
+
+/** Of the disk some is left for others. What the store has already is its own. */
+const SHARE = 0.8;
+
+async function roomFor(store: string): Promise<number> {
+  const { bavail, bsize } = await statfs(store);
+  const names = await readdir(store, { recursive: true });
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(store, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return Math.floor(SHARE * bavail * bsize) + sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Two servers in one store would ruin it. */

@@ -1,7 +1,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { ContentError } from '../../contract/errors.ts';
 import { canonicalJson } from '../../contract/ids.ts';
-import type { Job } from '../../contract/job.ts';
+import type { FileKind, Job } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
 import type { CoordinatorBus, Delivery, Files, Malformed } from '../bus.ts';
 import type { Stop } from '../clock.ts';
@@ -17,6 +17,8 @@ import {
   consumerOf,
   ensureBroker,
   expectName,
+  FILES,
+  fileSubject,
   type Place,
   RESULT_BYTES,
   RESULTS,
@@ -37,6 +39,8 @@ const POLL_MS = 1_000;
 /** Requests on their way. */
 const AT_ONCE = 64;
 const CLOSING_MS = 5_000;
+/** Of the room for files. */
+const TIDY = 0.25;
 /** After a hint: the message may not be stored yet. */
 const SOON_MS = 2;
 
@@ -279,8 +283,23 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   async #watch(): Promise<void> {
     try {
       await this.#unstick();
+      await this.#tidy();
     } catch {
       await this.#ensure();
+    }
+  }
+
+  /** Files that are on our own disk need no room in the broker any more; looked for when they take a good part of it. */
+  async #tidy(): Promise<void> {
+    const origin = this.#origin;
+    if (origin === undefined) return;
+    const { state, config } = await this.#link.jsm.streams.info(FILES);
+    if (state.bytes < TIDY * config.max_bytes) return;
+    const first = /^lab\.file\.(.+)\.(policies|forget)-([0-9a-f]{64})\.0$/;
+    for (const subject of await this.#subjects(FILES, fileSubject('*', '*', 0))) {
+      const [, who, kind, digest = ''] = first.exec(subject) ?? [];
+      if (who === undefined || who === COORDINATOR || !(await origin.has(kind as FileKind, digest))) continue;
+      await this.#link.jsm.streams.purge(FILES, { filter: `lab.file.${who}.${kind}-${digest}.*` });
     }
   }
 

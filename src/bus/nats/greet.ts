@@ -42,4 +42,23 @@ export function greet(url: string, isTls: boolean, patienceMs: number): Promise<
   });
 }
 
+const LINE_MS = 2_000;
+
+/** The first line that the address says in clear, to who only listens; null for none. A server that is full refuses in clear even where it speaks TLS. */
+export function clearLine(url: string): Promise<string | null> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = plain({ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? PORT : Number(port), timeout: LINE_MS });
+    const end = (line: string | null): void => {
+      socket
+        .removeAllListeners()
+        .on('error', () => {})
+        .destroy();
+      resolve(line);
+    };
+    socket.setEncoding('latin1').once('data', (text: string) => end(text.split('\r\n', 1)[0] ?? null));
+    for (const silent of ['error', 'close', 'timeout'] as const) socket.once(silent, () => end(null));
+  });
+}
+
 const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);

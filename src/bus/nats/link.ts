@@ -4,8 +4,8 @@ import type { Credentials } from '../../contract/credentials.ts';
 import { ConfigError, ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { greet } from './greet.ts';
-import { apiOf, identity, refusal } from './security/join.ts';
+import { clearLine, greet } from './greet.ts';
+import { apiOf, identity, isNoTls, refusal } from './security/join.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
 /** The parts of a client over one connection. */
@@ -60,6 +60,9 @@ const AGAIN_MS = 1_000;
 /** Who takes the connection and then says nothing is no broker. */
 const HELLO_MS = 5_000;
 const LEAST_MS = 200;
+/** What is tried again is said after so long, and then not too often. */
+const SAY_MS = 5_000;
+const SAY_AGAIN_MS = 60_000;
 
 /** One connection, with what the client's defaults lack: it comes back for as long as it takes, and sees a frozen server. */
 export class NatsLink implements Client {
@@ -72,6 +75,7 @@ export class NatsLink implements Client {
   readonly #patienceMs: number;
   readonly #random: () => number;
   #failure: Error | null = null;
+  #silentUntil = 0;
 
   constructor(
     { nc, js, jsm }: Client,
@@ -138,7 +142,9 @@ export class NatsLink implements Client {
    * "unknown", so `work` must bear being done twice.
    */
   async retry<T>(what: string, work: () => Promise<T>, mend: () => Promise<void> = async () => {}): Promise<T> {
-    const deadline = this.clock.now() + this.#patienceMs;
+    const since = this.clock.now();
+    const deadline = since + this.#patienceMs;
+    let sayAt = since + SAY_MS;
     for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest)) {
       try {
         return await work();
@@ -151,10 +157,23 @@ export class NatsLink implements Client {
           const why = error instanceof Error ? error.message : String(error);
           throw new TransportError(`${what}: the broker does not take it (${why}); the same command goes on from here`, { cause: error });
         }
+        if (this.clock.now() >= sayAt) {
+          this.#say(what, error, this.clock.now() - since);
+          sayAt = this.clock.now() + SAY_AGAIN_MS;
+        }
         await this.clock.sleep(pauseMs * (0.5 + this.#random()));
         await mend().catch(() => {});
       }
     }
+  }
+
+  /** Of many that wait for the same, one speaks. */
+  #say(what: string, error: unknown, sinceMs: number): void {
+    const now = this.clock.now();
+    if (now < this.#silentUntil) return;
+    this.#silentUntil = now + SAY_AGAIN_MS / 2;
+    const why = error instanceof Error ? error.message : String(error);
+    this.warn(`${what}: the broker has not taken it for ${Math.round(sinceMs / 1000)} s (${why}); trying again`);
   }
 
   /** What was said is sent first, if there is somebody to send it to. */
@@ -198,7 +217,8 @@ async function joined(
       if (waitMs < Number.POSITIVE_INFINITY)
         await greet(url, credentials !== null, Math.min(HELLO_MS, Math.max(LEAST_MS, since + waitMs - clock.now())));
       return await connect(options);
-    } catch (error) {
+    } catch (thrown) {
+      const error = (await isFull(url, thrown)) ? new Error('it has as many connections as it takes') : thrown;
       const why = refusal(error, credentials);
       if (why !== null) throw new ConfigError(`${url}: ${why}`, { cause: error });
       const spent = clock.now() - since;
@@ -216,6 +236,10 @@ async function joined(
   }
 }
 
+/** A server without room for one more says so before TLS begins, which looks as if it spoke none. */
+const isFull = async (url: string, error: unknown): Promise<boolean> =>
+  isNoTls(error) && /maximum .*connections/i.test((await clearLine(url)) ?? '');
+
 /** What a server does to whom it expects to speak TLS: nothing, and then it hangs up. The client has no word for it. */
 const silence = (error: unknown): string => {
   const message = error instanceof Error ? error.message : String(error);
@@ -223,7 +247,8 @@ const silence = (error: unknown): string => {
 };
 
 /** Not the network's fault. */
-const isOurs = (error: unknown): boolean => [TypeError, ContentError, TransportError, ConfigError].some((known) => error instanceof known);
+const isOurs = (error: unknown): boolean =>
+  [TypeError, ContentError, TransportError, ConfigError, HostError].some((known) => error instanceof known);
 
 /** What the server said when it did not allow something; null for any other error. The client wraps it in the error of whatever was tried. */
 export function forbidden(what: string, error: unknown): ConfigError | null {

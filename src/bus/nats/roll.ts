@@ -21,7 +21,7 @@ const common = {
 } as const;
 
 const BUCKETS = {
-  workers: { max_age: nanos(TTL_MS), storage: 'memory' },
+  workers: { max_age: nanos(TTL_MS), storage: 'memory', max_bytes: 16 * 1024 * 1024, max_msgs: 10_000 },
   sweeps: { max_age: nanos(TTL_MS), storage: 'memory' },
   ctl: { storage: 'file' },
 } as const satisfies Record<string, Partial<StreamConfig>>;

@@ -95,6 +95,11 @@ export class NatsServer {
     await rm(this.#scratch, { recursive: true, force: true, maxRetries: 5 }); // another server may be at work in its store
   }
 
+  /** Reads its configuration again. Who is no longer in it is put out. */
+  reload(): void {
+    this.#child.kill('SIGHUP');
+  }
+
   /** Ends it as a crash would. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');

@@ -1,6 +1,7 @@
 import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { ConfigError } from '../../contract/errors.ts';
+import { HostError } from '../../contract/host.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 
 /**
@@ -75,6 +76,7 @@ const common = {
   max_msgs_per_subject: 1,
   discard_new_per_subject: true,
   max_bytes: 256 * MB,
+  max_msgs: 200_000, // whoever writes as small ones as can be fills the server's memory with subjects
   num_replicas: 1,
 } as const;
 
@@ -127,16 +129,47 @@ export const checkConfig = (who: string, leaseMs: number): Partial<ConsumerConfi
 
 /** Makes what is not there; does nothing otherwise. A broker may have lost its disk. */
 export async function ensureBroker(link: NatsLink, cap: string, leaseMs: number): Promise<void> {
+  for (let share = 1; !(await makeStreams(link, share)); share /= 2) if (share / 2 < SMALLEST) throw noRoom(share);
+  await link.jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
+}
+
+/** Of all that streams may take: less would not hold the largest results and a policy or two. */
+const SMALLEST = 1 / 64;
+const megabytes = (share: number): string =>
+  `${Math.ceil((share * STREAMS.reduce((sum, { max_bytes = 0 }) => sum + max_bytes, 0)) / MB).toLocaleString('en')} MB`;
+const noRoom = (share: number): HostError =>
+  new HostError(
+    `broker: expected room for at least ${megabytes(share)} of queues and files, got less; start it with a --store on a larger disk, or raise max_file_store in its configuration`,
+  );
+
+/** What the server says when a stream may take more than is left for streams, of its disk or by its configuration. */
+const NO_ROOM: readonly (number | null)[] = [10002, 10023, 10028, 10047];
+
+/** Streams may take such a share of what they have by default. False: the server has not so much; then those that were made are gone again. */
+async function makeStreams(link: NatsLink, share: number): Promise<boolean> {
+  const made: string[] = [];
   for (const wanted of STREAMS) {
     // Not simply made: a server that has it compares what it reserves with what is left of the disk beside it.
     const there = await configOf(link, wanted.name);
-    if (there !== null) expectFit(there, wanted);
-    else {
-      if (wanted.name === FILES) await upgrade(link);
-      await link.jsm.streams.add(wanted);
+    if (there !== null) {
+      expectFit(there, wanted);
+      continue;
+    }
+    if (wanted.name === FILES) await upgrade(link);
+    try {
+      await link.jsm.streams.add({ ...wanted, max_bytes: Math.floor(share * (wanted.max_bytes ?? 0)) });
+      made.push(wanted.name);
+    } catch (error) {
+      if (!NO_ROOM.includes(codeOf(error))) throw error;
+      for (const name of made) await link.jsm.streams.delete(name);
+      return false;
     }
   }
-  await link.jsm.consumers.add(TASKS, consumerConfig(cap, leaseMs));
+  if (share < 1 && made.length > 0)
+    link.warn(
+      `the broker has room for ${megabytes(share)} of queues and files, of ${megabytes(1)}: many results or large policies may have to wait`,
+    );
+  return true;
 }
 
 /** Null when there is no such stream. */

@@ -8,6 +8,8 @@ export interface ServerConfig {
   readonly port: number;
   /** Folder of its streams. */
   readonly store: string;
+  /** What streams may take of its disk. */
+  readonly storeBytes?: number;
   readonly certificate: string;
   readonly key: string;
   readonly users: readonly Credentials[];
@@ -15,9 +17,12 @@ export interface ServerConfig {
 
 const KB = 1024;
 const GB = KB * KB * KB;
+const MOST_STORED = 8 * GB;
+/** Of one key: workers that share it, their connections that are about to end, and somebody who opens one after the other. */
+const CONNECTIONS_OF_ONE = 1024;
 
 /** As the server reads it, which is JSON too. Of the users it has public keys: nobody can join with what stands here. */
-export const serverConfig = ({ host, port, store, certificate, key, users }: ServerConfig): string =>
+export const serverConfig = ({ host, port, store, storeBytes = MOST_STORED, certificate, key, users }: ServerConfig): string =>
   `${JSON.stringify(
     {
       server_name: 'spc',
@@ -28,7 +33,7 @@ export const serverConfig = ({ host, port, store, certificate, key, users }: Ser
       jetstream: {
         store_dir: store,
         sync_interval: 'always', // what was accepted survives a power failure; 1,600 messages a second and more are left
-        max_file_store: 8 * GB,
+        max_file_store: Math.min(MOST_STORED, storeBytes),
         max_memory_store: GB / 4,
       },
       tls: { cert_file: certificate, key_file: key, handshake_first: true, min_version: '1.3' },
@@ -71,6 +76,7 @@ function accountOf({ nkey, rights: { services, hints, inbox } }: Guest) {
   const publish = { allow: services.map(({ asked }) => asked) };
   return {
     users: [{ nkey, permissions: { publish, subscribe: { allow: [inbox, hints] } } }],
+    limits: { max_connections: CONNECTIONS_OF_ONE },
     imports: [
       ...services.map(({ subject, asked }) => ({ service: { account: HUB, subject }, to: asked })),
       { stream: { account: HUB, subject: hints } },

@@ -17,12 +17,20 @@ export function identity(credentials: Credentials | null): Pick<ConnectionOption
   };
 }
 
+const NO_TLS = 'ERR_SSL_WRONG_VERSION_NUMBER';
+
+/** Whether who answered spoke something else than TLS. */
+export function isNoTls(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) if ((e as NodeJS.ErrnoException).code === NO_TLS) return true;
+  return false;
+}
+
 /** Node's codes of a certificate that is not to be believed, and of what is no TLS. */
 const TLS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate does not name this address; start it with --host, or take an address that it has',
   CERT_HAS_EXPIRED: 'its certificate has expired, or the clock here is wrong; start spc serve again, which makes a new one',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet; compare the clocks of the two machines',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS; leave --creds out on its own machine, or start it with spc serve --listen',
+  [NO_TLS]: 'it speaks no TLS; leave --creds out on its own machine, or start it with spc serve --listen',
   ...Object.fromEntries(
     [
       'SELF_SIGNED_CERT_IN_CHAIN',
