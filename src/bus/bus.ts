@@ -1,4 +1,4 @@
-import type { SweepCard, Wish, WorkerCard } from '../contract/cards.ts';
+import type { Seen, SweepCard, Wish, WorkerCard } from '../contract/cards.ts';
 import type { FileKind, Job, JobResult } from '../contract/job.ts';
 
 /**
@@ -90,7 +90,7 @@ export type Wished = { readonly worker: string } | { readonly identity: string }
 export interface Roll {
   showWorker(card: WorkerCard): Promise<void>;
   hideWorker(id: string): Promise<void>;
-  workers(): Promise<readonly WorkerCard[]>;
+  workers(): Promise<readonly Seen<WorkerCard>[]>;
   /** Shows a sweep that nobody runs, or that we run; otherwise returns the card of who does. */
   claimSweep(card: SweepCard): Promise<SweepCard | null>;
   showSweep(card: SweepCard): Promise<void>;

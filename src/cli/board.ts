@@ -1,5 +1,5 @@
-import type { SweepCard, WorkerCard } from '../contract/cards.ts';
-import { duration } from './progress.ts';
+import { type Seen, SILENT_MS, type SweepCard, type WorkerCard } from '../contract/cards.ts';
+import { duration, roughly } from './progress.ts';
 import { many, wrap } from './text.ts';
 
 /** What a broker knows at one moment. */
@@ -7,7 +7,7 @@ export interface Board {
   readonly url: string;
   readonly server: string;
   readonly sweeps: readonly SweepCard[];
-  readonly workers: readonly WorkerCard[];
+  readonly workers: readonly Seen<WorkerCard>[];
 }
 
 export interface Frame {
@@ -16,7 +16,9 @@ export interface Frame {
   readonly rows?: number;
 }
 
-const BAR = 20;
+/** Of the bar, where there is room for one. */
+const BAR = 10;
+const WIDE = 100;
 
 /** The board as text: sweeps, workers and what they do, at the width that there is. */
 export function printBoard(board: Board, { columns, rows = Number.POSITIVE_INFINITY }: Frame): string {
@@ -24,17 +26,19 @@ export function printBoard(board: Board, { columns, rows = Number.POSITIVE_INFIN
   const lines = [
     `${board.url}, nats-server ${board.server}: ${many(board.sweeps.length, 'sweep')}, ${many(board.workers.length, 'worker')}, ${many(slots, 'slot')}`,
     '',
-    ...grid(SWEEPS, board.sweeps.map(sweepLine), columns),
-    ...(board.sweeps.length === 0 ? ['no sweep is being run; spc run FILE --nats ... runs one'] : []),
-    '',
     ...grid(
-      WORKERS,
-      board.workers.flatMap((worker) => workerLines(worker, board.sweeps)),
+      SWEEPS,
+      board.sweeps.map((sweep) => sweepLine(sweep, columns >= WIDE)),
       columns,
     ),
+    ...(board.sweeps.length === 0 ? ['no sweep is being run; spc run FILE --nats ... runs one'] : []),
+    '',
+    ...workersTable(board, columns),
     ...(board.workers.length === 0 ? ['no worker is there; spc worker --nats ... joins'] : []),
     ...board.workers.flatMap(({ id, state, reason }) =>
-      state === 'held' ? ['', ...wrap(`${id} is held (${reason}); spc workers release ${id} takes it back`, columns)] : [],
+      state === 'held' || state === 'drained'
+        ? ['', ...wrap(`${id} is ${state} (${reason}); spc workers release ${id} takes it back`, columns)]
+        : [],
     ),
   ].map((line) => cut(line.trimEnd(), columns));
   if (lines.length <= rows) return lines.join('\n');
@@ -51,30 +55,44 @@ interface Column {
 const left = (title: string): Column => ({ title, align: 'left' });
 const right = (title: string): Column => ({ title, align: 'right' });
 
-const SWEEPS = [left('SWEEP'), left('STATE'), left('DONE'), right('TRIALS'), right('BASES'), right('FAILED'), right('QUEUED')];
-const WORKERS = [left('WORKER'), left('STATE'), right('BUSY'), right('DONE'), right('FAILED'), left('NOW')];
+const SWEEPS = [
+  ...[left('SWEEP'), left('STATE'), right('DONE'), right('TRIALS'), right('BASES'), right('FAILED')],
+  ...[right('QUEUED'), right('PER MIN'), right('LEFT')],
+];
+const WORKERS = [left('WORKER'), left('STATE'), right('BUSY'), right('DONE'), right('FAILED')];
 
-function sweepLine({ name, state, wanted, done, failed, queued }: SweepCard): string[] {
+function sweepLine({ name, state, wanted, done, failed, queued, perMinute, left: rest }: SweepCard, isWide: boolean): string[] {
   const all = wanted.trial + wanted.base;
   const share = all === 0 ? 0 : (done.trial + done.base) / all;
-  const bar = `${'#'.repeat(Math.floor(share * BAR)).padEnd(BAR, '.')} ${String(Math.floor(100 * share)).padStart(3)} %`;
+  const bar = isWide ? `${'#'.repeat(Math.floor(share * BAR)).padEnd(BAR, '.')} ` : '';
   return [
-    ...[name, state, bar, `${done.trial}/${wanted.trial}`, `${done.base}/${wanted.base}`],
-    ...[String(failed.trial + failed.base), String(queued)],
+    ...[name, state, `${bar}${String(Math.floor(100 * share)).padStart(3)} %`, `${done.trial}/${wanted.trial}`],
+    ...[`${done.base}/${wanted.base}`, String(failed.trial + failed.base), String(queued)],
+    ...[
+      perMinute === undefined ? '' : perMinute.toFixed(perMinute < 10 ? 1 : 0),
+      rest ? `${rest.atLeast ? '> ' : ''}${roughly(rest.ms)}` : '',
+    ],
   ];
 }
 
-/** A line per running job, and at least one. */
-function workerLines(worker: WorkerCard, sweeps: readonly SweepCard[]): string[][] {
-  const { id, label, state, slots, running, done, failed } = worker;
-  const nameOf = (key: string): string => sweeps.find((sweep) => sweep.key === key)?.name ?? key;
-  const now = running.map(
-    (job) =>
-      `${job.kind} ${job.id.slice(0, 6)} of ${nameOf(job.sweep)} ${Math.floor(100 * job.share)} %, ${duration(1000 * job.seconds)}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`,
-  );
-  const [first = '', ...more] = now;
-  const head = [label === null ? id : `${id} (${label})`, state, `${running.length}/${slots}`, String(done), String(failed), first];
-  return [head, ...more.map((line) => ['', '', '', '', '', line])];
+/** A line per worker, and below it one for each job that it computes. */
+function workersTable({ workers, sweeps }: Board, columns: number): string[] {
+  const [head = '', ...lines] = grid(WORKERS, workers.map(workerLine), columns);
+  if (workers.length === 0) return [];
+  return [head, ...workers.flatMap((worker, i) => [lines[i] ?? '', ...worker.running.map((job) => `  ${jobLine(job, sweeps)}`)])];
+}
+
+function workerLine({ id, label, state, silentMs, slots, running, done, failed }: Seen<WorkerCard>): string[] {
+  const seen = silentMs > SILENT_MS ? `silent for ${Math.round(silentMs / 1000)} s` : state;
+  return [label === null ? id : `${id} (${label})`, seen, `${running.length}/${slots}`, String(done), String(failed)];
+}
+
+function jobLine({ sweep: key, kind, id, share, seconds, attempt }: WorkerCard['running'][number], sweeps: readonly SweepCard[]): string {
+  const sweep = sweeps.find((card) => card.key === key);
+  const name = sweep?.names?.find((one) => one.id === id)?.name;
+  const again = attempt > 1 ? `, attempt ${attempt}` : '';
+  const what = name === undefined ? `${kind} ${id}` : `${kind} ${name}`;
+  return `${String(Math.floor(100 * share)).padStart(3)} %  ${duration(1000 * seconds)}${again}  ${what} of ${sweep?.name ?? key}`;
 }
 
 /** Columns as wide as they must be; the first gives way when a line would not fit. */

@@ -8,7 +8,7 @@ import { shortId } from '../contract/ids.ts';
 import type { JobResult } from '../contract/job.ts';
 import type { EngineName } from '../contract/spec.ts';
 import type { Running } from '../coordinator/forecast.ts';
-import { FIRST_WINDOW, Presence } from '../coordinator/presence.ts';
+import { type Describe, FIRST_WINDOW, Presence } from '../coordinator/presence.ts';
 import type { Schedule } from '../coordinator/schedule.ts';
 import { Agent } from '../worker/agent/agent.ts';
 import { ExecutorPool } from '../worker/executor/pool.ts';
@@ -25,7 +25,7 @@ export interface Crew {
   /** What it looks like from here, for the line of progress; empty where threads say it. */
   readonly others: () => string;
   /** From now on the schedule follows what is going on outside. */
-  attend(schedule: Schedule): void;
+  attend(schedule: Schedule, describe: Describe): void;
   row(result: JobResult): void;
   /** An identity that cannot be trusted. */
   hold(identity: string, reason: string): void;
@@ -98,18 +98,21 @@ export async function natsCrew({ broker, files, folder, sweep, weight, wait, num
   const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files, ...lease });
   const origin = shortId([hostname(), resolve(folder)]);
   const me = { host: hostname().slice(0, 64), pid: process.pid, startedAt: new Date().toISOString() };
+  const howToJoin = broker.creds === undefined ? `spc worker --nats ${link.nc.getServer()}` : 'spc worker --creds worker.creds';
   const who = { name: sweep, key, cap, origin, weight, ...me };
-  const presence = await Presence.open({ roll: new NatsRoll(link, { mayMake: true }), who, warn, cancelled }).catch(async (error) => {
-    await bus.close();
-    await link.close();
-    throw error;
-  });
+  const presence = await Presence.open({ roll: new NatsRoll(link, { mayMake: true }), who, warn, cancelled, howToJoin }).catch(
+    async (error) => {
+      await bus.close();
+      await link.close();
+      throw error;
+    },
+  );
   return {
     bus,
     slots: 0,
     window: FIRST_WINDOW,
     others: () => `${many(presence.workers.count, 'worker')}, ${many(presence.workers.slots, 'slot')}`,
-    attend: (schedule) => presence.attend(schedule),
+    attend: (schedule, describe) => presence.attend(schedule, describe),
     row: (result) => presence.row(result),
     hold: (identity, reason) => presence.hold(identity, reason),
     threads: () => (presence.paused ? 0 : presence.workers.slots),

@@ -1,7 +1,7 @@
 import type { JobResult } from '../contract/job.ts';
 import type { Left } from '../coordinator/estimate.ts';
 import type { PlannedTrial } from '../coordinator/expand.ts';
-import { Forecast, type Running } from '../coordinator/forecast.ts';
+import { Forecast, type Remaining, type Running } from '../coordinator/forecast.ts';
 import type { Tally } from '../coordinator/schedule.ts';
 import { prospectOf } from './prospects.ts';
 
@@ -108,11 +108,15 @@ export class Progress {
     return lines.find((line) => line.length <= width) ?? done;
   }
 
-  /** Nothing where nothing is known, or nobody computes. */
-  #left(): string {
+  /** How long the rest takes; null where nothing is known, or nobody computes. */
+  remaining(): Remaining | null {
     const { threads, running } = this.#options;
-    const left = this.#forecast?.left(running(), threads()) ?? null;
-    if (left === null || threads() === 0) return '';
+    return threads() === 0 ? null : (this.#forecast?.left(running(), threads()) ?? null);
+  }
+
+  #left(): string {
+    const left = this.remaining();
+    if (left === null) return '';
     return `, ${left.atLeast ? 'at least' : 'about'} ${roughly(Math.max(LEAST_MS, left.ms))} left`;
   }
 
@@ -138,7 +142,7 @@ const cut = (line: string, width: number): string => line.slice(0, Math.max(1, w
 const ERASE = '\r\x1b[2K';
 
 /** As exact as an estimate, and short: `95 s`, `17 min`, `2 h 5 min`. */
-const roughly = (ms: number): string => {
+export const roughly = (ms: number): string => {
   const s = Math.round(ms / 1000);
   if (s < 120) return `${s} s`;
   return s < 7200 ? `${Math.round(s / 60)} min` : duration(ms);

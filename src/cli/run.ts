@@ -6,6 +6,7 @@ import type { JobResult } from '../contract/job.ts';
 import { Checks } from '../coordinator/checks.ts';
 import { enginesOf, expand } from '../coordinator/expand.ts';
 import type { Frozen } from '../coordinator/freeze.ts';
+import { jobNames } from '../coordinator/labels.ts';
 import { Ledger } from '../coordinator/ledger.ts';
 import { type Loaded, loadSweep } from '../coordinator/load.ts';
 import { planOf } from '../coordinator/plan.ts';
@@ -134,7 +135,7 @@ export async function compute(
     cancelled = reason;
     void schedule.pause(new Set()).then(() => bus.close());
   };
-  crew.attend(schedule);
+  crew.attend(schedule, { left: () => progress.remaining(), nameOf: (ids) => jobNames(trials, ids) });
 
   const interrupt = onInterrupt({
     drain: () => {

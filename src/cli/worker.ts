@@ -18,6 +18,7 @@ import { capability } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { type Injected, threadCount, threadsOption } from './run.ts';
 import { say } from './text.ts';
+import { type Doing, Tidings } from './tidings.ts';
 
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
@@ -31,6 +32,7 @@ interface WorkerArguments extends BrokerArguments {
 }
 
 const LOOK_MS = 250;
+const TELL_MS = 60_000;
 /** A card that is not taken away vanishes by itself: no reason to wait for a broker that is away. */
 const MANNERS_MS = 2_000;
 const MB = 1024 * 1024;
@@ -90,18 +92,26 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
     if (pool.busy > 0) busyAt = performance.now();
     else if (untilIdle !== undefined && performance.now() - busyAt > 1000 * untilIdle) void leave();
   }, LOOK_MS);
+  const tidings = new Tidings(performance.now());
+  const doing = (): Doing => ({ ...agent.tally, busy: pool.busy, slots });
+  const telling = setInterval(() => {
+    const line = tidings.line(doing(), performance.now());
+    if (line !== null) warn(line);
+  }, TELL_MS);
   warn(`worker ${id}: ${slots} thread(s) for code ${code.all.slice(0, 12)} at ${link.nc.getServer()}`);
   try {
     await agent.run();
     if (link.failure) throw link.failure;
   } finally {
     clearInterval(idle);
+    clearInterval(telling);
     clearTimeout(late);
     interrupt.end();
     pool.stop();
     await link.clock.within(MANNERS_MS, presence.close());
     await bus.close();
     await link.close();
+    warn(tidings.last(doing(), performance.now()));
   }
   if (interrupt.signal !== null) process.exitCode = SIGNALLED[interrupt.signal];
 }

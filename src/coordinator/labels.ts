@@ -54,6 +54,18 @@ export function namesOf(planned: readonly PlannedTrial[]): (id: string, spec: Tr
   };
 }
 
+/** What jobs are called: those of these that the plan has. */
+export function jobNames(planned: readonly PlannedTrial[], ids: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  if (ids.size === 0) return names;
+  for (const trial of planned) {
+    const { id, baseId, arm, spec } = trial;
+    if (ids.has(id)) names.set(id, `${wholeArm(arm, spec.base.engine)} ${seedsOf(spec)}`);
+    if (ids.has(baseId) && !names.has(baseId)) names.set(baseId, `${baseArm(trial)} seed ${spec.base.seed}`);
+  }
+  return names;
+}
+
 /** What a base is called among the bases of its sweep, without its seed: `cartpole/angle ppo.gamma=0.98`. */
 export function baseArm({ scenario, overrides, spec }: Pick<PlannedTrial, 'scenario' | 'overrides' | 'spec'>): string {
   const own = Object.entries(overrides).filter(([name]) => name === 'engine' || name.startsWith('ppo.'));

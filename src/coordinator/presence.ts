@@ -1,6 +1,15 @@
 import type { Roll } from '../bus/bus.ts';
 import { type Clock, systemClock } from '../bus/clock.ts';
-import { identityOf, REASON_LETTERS, type SweepCard, type Wish } from '../contract/cards.ts';
+import {
+  identityOf,
+  MOST_NAMES,
+  NAME_LETTERS,
+  REASON_LETTERS,
+  SILENT_MS,
+  type SweepCard,
+  type Wish,
+  type WorkerCard,
+} from '../contract/cards.ts';
 import { ConfigError } from '../contract/errors.ts';
 import type { JobResult } from '../contract/job.ts';
 import type { Running } from './forecast.ts';
@@ -14,10 +23,15 @@ export interface PresenceOptions {
   readonly warn?: (message: string) => void;
   /** Nobody wants the rest of the sweep. */
   readonly cancelled: (reason: string) => void;
+  /** How a worker joins, as a command. */
+  readonly howToJoin: string;
   readonly clock?: Clock;
 }
 
 const EVERY_MS = 5_000;
+/** Workers show themselves within so long. */
+const ALONE_MS = 4_000;
+const RATE_MS = 60_000;
 /** Until the first look. */
 export const FIRST_WINDOW = 16;
 
@@ -30,6 +44,12 @@ export class Presence {
   #card: SweepCard;
   #workers = { count: 0, slots: 0 };
   #running: readonly Running[] = [];
+  readonly #startedMs: number;
+  /** When the rows of the last minute came. */
+  #rowsAt: number[] = [];
+  /** Since when nobody computes, and whether that was said. */
+  #alone: { readonly sinceMs: number; said: boolean } | null;
+  #describe: Describe = { left: () => null, nameOf: () => new Map() };
   #end: () => void = () => {};
   #lookNow: () => unknown = () => {};
   #looks = 0;
@@ -42,6 +62,8 @@ export class Presence {
     const none = { trial: 0, base: 0 };
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#startedMs = this.#clock.now();
+    this.#alone = { sinceMs: this.#startedMs, said: false };
     this.#card = { v: 1, ...options.who, state: 'running', window: FIRST_WINDOW, queued: 0, wanted: none, done: none, failed: none };
   }
 
@@ -76,8 +98,9 @@ export class Presence {
   }
 
   /** From now on, until `close`. */
-  attend(schedule: Schedule): void {
+  attend(schedule: Schedule, describe: Describe = this.#describe): void {
     this.#schedule = schedule;
+    this.#describe = describe;
     schedule.distrust(this.#held);
     const look = (): void => {
       this.#looks++;
@@ -95,6 +118,7 @@ export class Presence {
 
   row({ provenance }: JobResult): void {
     if (provenance.attempt > 0) this.#median.see(provenance.wallMs);
+    this.#rowsAt.push(this.#clock.now());
     // Somebody computes who was not there at the last look; or all is there but what others shall check.
     if (this.#workers.count === 0 || this.#schedule?.complete) this.#lookNow();
   }
@@ -125,6 +149,32 @@ export class Presence {
     await this.#options.roll.hideSweep(this.#card).catch(() => {});
   }
 
+  /** Rows of the last minute; of a younger run, as if it had been a minute. */
+  #perMinute(): number {
+    const now = this.#clock.now();
+    this.#rowsAt = this.#rowsAt.filter((at) => now - at <= RATE_MS);
+    return Math.round((10 * this.#rowsAt.length * RATE_MS) / Math.min(RATE_MS, Math.max(1_000, now - this.#startedMs))) / 10;
+  }
+
+  /** A sweep that nobody computes waits without an end, and mostly for one of two reasons. */
+  #tellAlone(ours: number, heard: readonly WorkerCard[]): void {
+    const { who, warn, howToJoin } = this.#options;
+    if (ours > 0) {
+      this.#alone = null;
+      return;
+    }
+    this.#alone ??= { sinceMs: this.#clock.now() - ALONE_MS, said: false };
+    if (this.#alone.said || this.#schedule?.complete || this.#clock.now() - this.#alone.sinceMs < ALONE_MS) return;
+    this.#alone.said = true;
+    const [others, resting] = [heard.filter(({ cap }) => cap !== who.cap), heard.filter(({ cap }) => cap === who.cap)];
+    const strangers =
+      others.length === 0
+        ? ''
+        : `; ${others.length} worker(s) of other code or other engines are there, which take none of its jobs: build the same commit on both sides, and name the engines of the sweep with spc worker --engine`;
+    const asleep = resting.length === 0 ? '' : `; ${resting.length} worker(s) are drained or held: spc workers release takes them back`;
+    warn?.(`no worker computes ${who.name}${strangers}${asleep}; one joins with: ${howToJoin}`);
+  }
+
   async #look(): Promise<void> {
     const { roll, who, cancelled, warn } = this.#options;
     const schedule = this.#schedule;
@@ -137,8 +187,10 @@ export class Presence {
       cancelled(wanted.reason);
       return;
     }
-    const ours = workers.filter(({ cap, state }) => cap === who.cap && state === 'working');
+    const heard = workers.filter(({ silentMs }) => silentMs <= SILENT_MS);
+    const ours = heard.filter(({ cap, state }) => cap === who.cap && state === 'working');
     this.#workers = { count: ours.length, slots: ours.reduce((sum, { slots }) => sum + slots, 0) };
+    this.#tellAlone(ours.length, heard);
     await schedule.present(ours.map(({ id, cpu = '', node }) => ({ identity: identityOf(id), cpu, node })));
     this.#running = workers.flatMap(({ running }) =>
       running.filter(({ sweep }) => sweep === who.key).map(({ id, share, seconds }) => ({ id, share, ms: 1000 * seconds })),
@@ -160,9 +212,21 @@ export class Presence {
       wanted: { trial: trials, base: bases },
       done: { ...done },
       failed: { ...failed },
+      perMinute: this.#perMinute(),
+      left: this.#describe.left(),
+      names: [...this.#describe.nameOf(new Set(this.#running.map(({ id }) => id)))]
+        .slice(0, MOST_NAMES)
+        .map(([id, name]) => ({ id, name: name.slice(0, NAME_LETTERS) })),
     };
     await roll.showSweep(this.#card);
   }
+}
+
+/** What the coordinator knows of its sweep that is not in the schedule. */
+export interface Describe {
+  readonly left: () => { readonly ms: number; readonly atLeast: boolean } | null;
+  /** What those of these jobs are called that are known. */
+  readonly nameOf: (ids: ReadonlySet<string>) => ReadonlyMap<string, string>;
 }
 
 /** Said now, by us or by whom a command speaks for. */

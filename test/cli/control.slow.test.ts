@@ -32,7 +32,7 @@ describe.skipIf(noServer)('spc status, workers, pause, resume, cancel, over a re
     expect(sweep.lines('trials.jsonl').length + sweep.lines('bases.jsonl').length).toBe(paused);
 
     expect((await at('workers', 'drain', 'bench')).stdout).toMatch(/^[\w.-]+ finishes what it runs and takes nothing more\n$/);
-    await eventually('the drain', async () => (await status()).workers[0].state === 'held');
+    await eventually('the drain', async () => (await status()).workers[0].state === 'drained');
     await at('resume', 'quick');
     await eventually('the resumption', async () => (await status()).sweeps[0].state === 'running');
     await sleep(2_000);

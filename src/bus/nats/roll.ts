@@ -1,6 +1,6 @@
 import type { JetStreamPublishOptions, StreamConfig } from '@nats-io/jetstream';
 import { errors, headers, nanos } from '@nats-io/transport-node';
-import { parseSweepCard, parseWish, parseWorkerCard, type SweepCard, type Wish, type WorkerCard } from '../../contract/cards.ts';
+import { parseSweepCard, parseWish, parseWorkerCard, type Seen, type SweepCard, type Wish, type WorkerCard } from '../../contract/cards.ts';
 import { canonicalJson, type Json } from '../../contract/ids.ts';
 import type { Roll, Wished } from '../bus.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
@@ -61,7 +61,7 @@ export class NatsRoll implements Roll {
     return this.#remove('workers', id);
   }
 
-  workers(): Promise<readonly WorkerCard[]> {
+  workers(): Promise<readonly Seen<WorkerCard>[]> {
     return this.#all('workers', parseWorkerCard);
   }
 
@@ -99,7 +99,7 @@ export class NatsRoll implements Roll {
   }
 
   async held(): Promise<ReadonlySet<string>> {
-    const names = (await this.#keys('ctl', `${IDENTITY}*`)).map((key) => key.slice(IDENTITY.length));
+    const names = (await this.#keys('ctl', `${IDENTITY}*`)).keys.map((key) => key.slice(IDENTITY.length));
     const wishes = await Promise.all(names.map((identity) => this.wish({ identity })));
     return new Set(names.filter((_, i) => wishes[i]?.state === 'hold'));
   }
@@ -153,7 +153,7 @@ export class NatsRoll implements Roll {
     return last === null || last.data.length === 0 ? null : new TextDecoder().decode(last.data);
   }
 
-  #last(bucket: Bucket, key: string): Promise<{ readonly data: Uint8Array; readonly seq: number } | null> {
+  #last(bucket: Bucket, key: string): Promise<Last | null> {
     const { direct, streams } = this.#link.jsm;
     // A worker's card comes with headers of its own making, and in a direct answer they decide how the client takes it.
     const at = bucket === 'workers' ? streams : direct;
@@ -164,13 +164,14 @@ export class NatsRoll implements Roll {
     });
   }
 
-  /** Sorted by key. What is no card is as good as absent. */
-  async #all<T>(bucket: Bucket, parse: (text: string) => T): Promise<readonly T[]> {
-    const keys = await this.#keys(bucket);
-    const texts = await Promise.all(keys.sort().map((key) => this.#text(bucket, key)));
-    return texts.flatMap((text) => {
+  /** Sorted by key. What is no card is as good as absent. Ages are by the server's clock alone. */
+  async #all<T>(bucket: Bucket, parse: (text: string) => T): Promise<readonly Seen<T>[]> {
+    const { keys, now } = await this.#keys(bucket);
+    const cards = await Promise.all(keys.sort().map((key) => this.#last(bucket, key)));
+    return cards.flatMap((card) => {
       try {
-        return text === null ? [] : [parse(text)];
+        if (card === null || card.data.length === 0) return [];
+        return [{ ...parse(new TextDecoder().decode(card.data)), silentMs: Math.max(0, now - card.time.getTime()) }];
       } catch {
         return [];
       }
@@ -178,15 +179,26 @@ export class NatsRoll implements Roll {
   }
 
   /** None when nobody has been here yet, or the broker lost its disk. */
-  async #keys(bucket: Bucket, filter = '>'): Promise<string[]> {
+  async #keys(bucket: Bucket, filter = '>'): Promise<{ readonly keys: string[]; readonly now: number }> {
     const prefix = `$KV.${bucket}.`;
     try {
-      const { state } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}${filter}` });
-      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+      const { state, ts } = await this.#link.jsm.streams.info(`KV_${bucket}`, { subjects_filter: `${prefix}${filter}` });
+      return {
+        keys: Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length)),
+        now: ts === undefined ? 0 : Date.parse(ts),
+      };
     } catch (error) {
       if (codeOf(error) !== CODE.noStream) throw error;
       if (this.#mayMake) await this.#make(bucket);
-      return [];
+      return { keys: [], now: 0 };
     }
   }
+}
+
+/** The last message of a key. */
+interface Last {
+  readonly data: Uint8Array;
+  readonly seq: number;
+  /** When the server took it. */
+  readonly time: Date;
 }

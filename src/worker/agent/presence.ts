@@ -22,7 +22,8 @@ export class Presence {
   readonly #end: () => void;
   #turn: Promise<void> = Promise.resolve();
   #leaving = false;
-  #reason = '';
+  /** Why it takes nothing, and whether its key is not trusted or somebody asked it alone. */
+  #stopped: { readonly why: 'held' | 'drained'; readonly reason: string } | null = null;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -60,12 +61,13 @@ export class Presence {
   async #obey(): Promise<void> {
     const { roll, agent, who, warn } = this.#options;
     const wishes = [await roll.wish({ worker: who.id }), await roll.wish({ identity: identityOf(who.id) })];
-    const wanted = wishes.find((wish) => wish?.state === 'hold');
+    const wanted = wishes.findLast((wish) => wish?.state === 'hold'); // that the key is not trusted says more
     const held = wishes.every((wish) => wish === null) ? agent.held : wanted !== undefined;
     if (held !== agent.held) {
       agent.held = held;
-      this.#reason = held ? (wanted?.reason ?? '') : '';
-      warn?.(held ? `held (${this.#reason}): takes nothing more until it is released` : 'released: takes jobs again');
+      const why = wishes[1]?.state === 'hold' ? 'held' : 'drained';
+      this.#stopped = held ? { why, reason: wanted?.reason ?? '' } : null;
+      warn?.(held ? `${why} (${wanted?.reason}): takes nothing more until it is released` : 'released: takes jobs again');
     }
     for (const sweep of new Set(agent.serving.map(({ lease }) => lease.sweep))) {
       if ((await roll.wish({ sweep, cap: who.cap }))?.state === 'cancel') agent.cancel(sweep);
@@ -79,8 +81,8 @@ export class Presence {
       v: 1,
       ...who,
       slots: pool.slots,
-      state: this.#leaving ? 'leaving' : agent.held ? 'held' : 'working',
-      reason: this.#reason,
+      state: this.#leaving ? 'leaving' : (this.#stopped?.why ?? 'working'),
+      reason: this.#stopped?.reason ?? '',
       ...agent.tally,
       running: agent.serving.map(({ lease: { sweep, job, attempt }, since }) => ({
         sweep,

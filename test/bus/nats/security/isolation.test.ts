@@ -365,7 +365,7 @@ describe.skipIf(noServer)('a key that is in the wrong hands', () => {
     const bus = kept(await NatsCoordinatorBus.open(hub, { cap, sweep: 'lied-to', leaseMs: 2_000 }));
     const roll = new NatsRoll(hub, { mayMake: true });
     const who = { ...sweep, name: 'lied-to', key: 'lied-to', cap };
-    const presence = kept(await Presence.open({ roll, who, cancelled: () => {} }));
+    const presence = kept(await Presence.open({ roll, who, cancelled: () => {}, howToJoin: 'spc worker' }));
     const trials = plan(3, [['none', {}]]) as Planned[];
     const rows: JobResult[] = [];
     const schedule = new Schedule({
