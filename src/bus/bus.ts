@@ -8,6 +8,8 @@ import type { FileKind, Job, JobResult } from '../contract/job.ts';
 
 /** Bytes under the SHA-256 of their content. */
 export interface Files {
+  /** No larger file is taken; absent where there is no such limit. */
+  readonly mostBytes?: number;
   /** Returns the digest. Idempotent. Over a broker it is the coordinator whose files agents get, and a delivery has the sender's. */
   put(kind: FileKind, bytes: Uint8Array): Promise<string>;
   /** Throws ContentError when it is not there, or is not what its name says. */

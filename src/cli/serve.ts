@@ -9,6 +9,7 @@ import { NatsLink } from '../bus/nats/link.ts';
 import { serverConfig } from '../bus/nats/security/config.ts';
 import { openKeys, writePrivate } from '../bus/nats/security/keys.ts';
 import { NatsServer, type ServerOptions } from '../bus/nats/server.ts';
+import { probeWrites } from '../bus/nats/streams.ts';
 import { supervise } from '../bus/nats/supervise.ts';
 import { isLoopback, judgeVersion } from '../bus/nats/version.ts';
 import type { Credentials } from '../contract/credentials.ts';
@@ -30,6 +31,8 @@ interface ServeArguments {
 
 const PORT = 4222;
 const GUARD_MS = 1_000;
+const PROBE_MS = 3_000;
+const LEAST_FREE = 16 * 1024 * 1024;
 /** The server takes 4,096 connections, and a configuration of 1,000 accounts has 1.5 MB. */
 const MOST_WORKERS = 1_000;
 const HERE = ['localhost', '127.0.0.1', '::1'];
@@ -94,12 +97,25 @@ async function run(
   for (const text of more) say(text);
   process.stdout.write(`${line}\n`);
   try {
-    await supervise(server, { start: again, probe: async () => (await watching).jsm.getAccountInfo(), warn: say }, leaving.signal);
+    await supervise(server, { start: again, probe: () => isWell(watching, store), warn: say }, leaving.signal);
   } finally {
     interrupt.end();
     leaving.abort();
     await guarding;
     await Promise.race([watching.then((link) => link.nc.close()), Promise.resolve()]).catch(() => {});
+  }
+}
+
+/** Rejects when a new start may help: with a full disk none does. */
+async function isWell(link: Promise<NatsLink>, store: string): Promise<void> {
+  const its = await link;
+  await its.jsm.getAccountInfo();
+  try {
+    await probeWrites(its, PROBE_MS);
+  } catch (error) {
+    const { bavail, bsize } = await statfs(store);
+    if (bavail * bsize > LEAST_FREE) throw error;
+    say(`store: the disk of ${store} is full; make room, and what waits goes on`);
   }
 }
 

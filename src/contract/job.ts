@@ -29,6 +29,9 @@ export type Row = BaseRow | TrialRow;
 /** The folders of content-addressed files. */
 export type FileKind = 'policies' | 'forget';
 
+/** Of one file on its way through a broker. */
+export const MOST_FILE_BYTES = 256 * 1024 * 1024;
+
 /** Letters of a message in a row, and of a stack beside one: what an exception says has any length, what a broker takes in one message has not. */
 const MESSAGE_LETTERS = 8_192;
 const STACK_LETTERS = 32_768;

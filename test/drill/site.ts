@@ -124,6 +124,22 @@ export class Site {
     }
   }
 
+  /** A coordinator beside others, for a sweep of its own. Resolves with its exit code. */
+  beside(sweep: string, ...more: string[]): Promise<number | null> {
+    const command = ['run', sweep, '--results', this.results, '--nats', this.#server.url, '--wait', '10m', '--quiet', ...more];
+    return this.#spawn('coordinator', command).ended;
+  }
+
+  /** Starts workers again that ended by themselves, as a supervisor does. Returns how many. */
+  revive(): number {
+    const dead = this.seats.filter(({ life, vacant }) => !vacant && !isAlive(life.pid));
+    for (const seat of dead) {
+      this.note(`${seat.life.name} has died`);
+      this.#hire(seat);
+    }
+    return dead.length;
+  }
+
   killCoordinator(): boolean {
     if (this.#coordinator === null) return false;
     this.note(`kill -9 ${this.#coordinator.name}`);

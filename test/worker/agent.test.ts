@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Completion, Files } from '../../src/bus/bus.ts';
+import type { AgentBus, Completion, Files } from '../../src/bus/bus.ts';
 import { LocalBus } from '../../src/bus/local.ts';
 import { AbortedError, ContentError, TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
@@ -15,6 +15,10 @@ const policy = contentDigest(bytes);
 const [one, two] = [baseJob(baseSpec(1)), baseJob(baseSpec(2))] as const;
 const trainedRow = (job: Job): TrainedRow => ({ id: job.id, spec: job.spec, ok: true, result: { policy } }) as unknown as TrainedRow;
 const trained = (job: Job): Finished => ({ row: trainedRow(job), files: [['policies', bytes]], facts });
+const until = async (isSo: () => boolean): Promise<void> => {
+  for (let i = 0; i < 500 && !isSo(); i++) await sleep(10);
+  expect(isSo()).toBe(true);
+};
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 let stored: Map<string, Uint8Array>;
@@ -60,6 +64,62 @@ describe('Agent.run()', () => {
     expect(provenance).toMatchObject({ id: one.id, kind: 'base', ok: true, attempt: 1, numerics: 'n1', ...facts });
     expect(provenance.host).toMatch(/^[a-z2-7]{8}$/);
     await bus.close();
+    await working;
+  });
+
+  it('says with the numbers that a file is larger than its bus takes, and sends nothing of it', async () => {
+    Object.assign(bus.files, { mostBytes: 2 });
+    await bus.enqueue(one);
+    const working = make(async (job) => trained(job)).run();
+    const { row, provenance } = await firstResult();
+    const message = 'policies: expected at most 2 bytes, which is what goes through a broker, got 3; run it without one';
+    expect([row, provenance.ok, stored.size]).toEqual([failureRow(one, { kind: 'limit', message }), false, 0]);
+    await bus.close();
+    await working;
+  });
+
+  it('takes one check beside its jobs, more only where threads are free, and none while it is held', async () => {
+    const checks = Array.from({ length: 4 }, (_, i) => baseJob(baseSpec(10 + i)));
+    const own = new LocalBus(bus.files, { leaseMs: 5_000 });
+    for (const job of checks) await own.enqueue(job);
+    await bus.enqueue(one);
+    let [running, most] = [0, 0];
+    const begun: string[] = [];
+    const holds = new Map<string, () => void>();
+    const run: Run = async (job) => {
+      begun.push(job.id);
+      most = Math.max(most, ++running);
+      await new Promise<void>((resolve) => holds.set(job.id, resolve));
+      running--;
+      return trained(job);
+    };
+    const pool = { slots: 1, run, stop: () => {} } as unknown as ExecutorPool;
+    const both: AgentBus = {
+      files: bus.files,
+      leaseMs: 5_000,
+      get closed() {
+        return bus.closed;
+      },
+      next: (ms) => bus.next(ms),
+      nextCheck: (ms) => own.next(ms),
+    };
+    const agent = new Agent({ bus: both, pool, numerics: 'n1' });
+    const working = agent.run();
+    await until(() => begun.length === 2);
+    await sleep(400);
+    expect([begun.toSorted(), most]).toEqual([[one.id, checks[0]!.id].toSorted(), 2]);
+    agent.held = true;
+    for (const id of begun) holds.get(id)!();
+    await sleep(400);
+    expect(begun).toHaveLength(2);
+    agent.held = false;
+    for (let i = 3; i <= 5; i++) {
+      await until(() => begun.length === i);
+      holds.get(begun.at(-1)!)!();
+    }
+    expect(most).toBe(2);
+    await bus.close();
+    await own.close();
     await working;
   });
 

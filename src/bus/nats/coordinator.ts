@@ -1,7 +1,8 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { ContentError } from '../../contract/errors.ts';
+import { HostError } from '../../contract/host.ts';
 import { canonicalJson } from '../../contract/ids.ts';
-import type { FileKind, Job } from '../../contract/job.ts';
+import { type FileKind, type Job, MOST_FILE_BYTES } from '../../contract/job.ts';
 import { parseResult } from '../../contract/messages.ts';
 import type { CoordinatorBus, Delivery, Files, Malformed } from '../bus.ts';
 import type { Stop } from '../clock.ts';
@@ -241,7 +242,14 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   async #putPolicy(digest: string, again = false): Promise<void> {
     if (this.#origin === undefined || (this.#known.has(digest) && !again)) return;
     if (again) await this.files.getFrom(COORDINATOR, 'policies', digest).catch(unlessContent); // which makes room
-    if (!(await this.files.has('policies', digest))) await this.files.put('policies', await this.#origin.get('policies', digest));
+    if (!(await this.files.has('policies', digest))) {
+      const bytes = await this.#origin.get('policies', digest);
+      if (bytes.length > MOST_FILE_BYTES)
+        throw new HostError(
+          `policies-${digest}: expected at most ${MOST_FILE_BYTES} bytes, which is what goes through a broker, got ${bytes.length}; run this sweep without --nats and --creds`,
+        );
+      await this.files.put('policies', bytes);
+    }
     this.#known.add(digest);
   }
 

@@ -1,12 +1,9 @@
 import { ContentError } from '../../contract/errors.ts';
 import { contentDigest } from '../../contract/ids.ts';
-import type { FileKind } from '../../contract/job.ts';
+import { type FileKind, MOST_FILE_BYTES } from '../../contract/job.ts';
 import type { Files } from '../bus.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
 import { FILES, fileSubject, PART_BYTES } from './streams.ts';
-
-/** No policy and no forget set is larger; who says so wants our memory. */
-const MOST_BYTES = 256 * 1024 * 1024;
 
 export interface FilesOptions {
   /** Under whose name files are written. */
@@ -23,6 +20,7 @@ export interface FilesOptions {
  * writer to forget everything (it needs roll-ups), and reads through consumers, which no worker may make.
  */
 export class NatsFiles implements Files {
+  readonly mostBytes = MOST_FILE_BYTES;
   readonly #link: NatsLink;
   readonly #options: FilesOptions;
 
@@ -84,7 +82,8 @@ export class NatsFiles implements Files {
     const name = nameOf(kind, digest);
     const parts: Uint8Array[] = [];
     for (let part = 0, last = false; !last; part++) {
-      if (part * PART_BYTES > MOST_BYTES) throw new ContentError(`${name}: expected at most ${MOST_BYTES} bytes, got more`, true);
+      // Who says that a file is larger wants our memory.
+      if (part * PART_BYTES > MOST_FILE_BYTES) throw new ContentError(`${name}: expected at most ${MOST_FILE_BYTES} bytes, got more`, true);
       const found = await this.#retry(name, () => read(fileSubject(who, name, part)));
       if (found === null) {
         const what = part === 0 ? 'found nothing' : `found its first ${part} part(s) alone`;

@@ -172,6 +172,34 @@ async function makeStreams(link: NatsLink, share: number): Promise<boolean> {
   return true;
 }
 
+const PROBE = { place: { cap: 'spc-probe', sweep: 'none' }, id: 'none' } as const;
+const PROBES = [
+  [TASKS, taskSubject(PROBE.place, PROBE.id)],
+  [CHECKS, checkSubject(COORDINATOR, PROBE.place, PROBE.id)],
+  [RESULTS, resultSubject(PROBE.place, PROBE.id, COORDINATOR)],
+  [FILES, fileSubject(COORDINATOR, PROBE.id, 0)],
+] as const;
+
+/**
+ * Writes a message of no meaning into each stream, and takes it out again. Rejects where a stream takes nothing: after its disk was full
+ * nats-server 2.15.2 refuses whatever would be written until it is started again, and answers everything else.
+ */
+export async function probeWrites({ js, jsm }: NatsLink, timeoutMs: number): Promise<void> {
+  const probe = async ([stream, subject]: (typeof PROBES)[number]): Promise<void> => {
+    const purge = (): Promise<unknown> => jsm.streams.purge(stream, { filter: subject });
+    try {
+      await purge();
+      await js.publish(subject, '', { timeout: timeoutMs, retries: 0 });
+      await purge();
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === CODE.noStream || (code === CODE.notStored && !/no space/i.test(String(error)))) return; // there is none, or it is full
+      throw error;
+    }
+  };
+  await Promise.all(PROBES.map(probe));
+}
+
 /** Null when there is no such stream. */
 async function configOf({ jsm }: NatsLink, stream: string): Promise<StreamConfig | null> {
   try {

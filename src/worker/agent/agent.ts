@@ -3,7 +3,7 @@ import type { AgentBus, Lease } from '../../bus/bus.ts';
 import { type Clock, systemClock } from '../../bus/clock.ts';
 import { AbortedError, ContentError, TransportError } from '../../contract/errors.ts';
 import { shortId } from '../../contract/ids.ts';
-import { cutStack, failureRow, filesOf, type JobResult, type Row } from '../../contract/job.ts';
+import { cutStack, failureRow, filesOf, type Job, type JobResult, type Row } from '../../contract/job.ts';
 import type { BaseRow, Provenance, TrialRow } from '../../contract/rows.ts';
 import type { ExecutorPool } from '../executor/pool.ts';
 import type { Finished } from '../executor/protocol.ts';
@@ -166,7 +166,8 @@ export class Agent {
   async #compute(lease: Lease, signal: AbortSignal): Promise<{ row: BaseRow | TrialRow; provenance: Provenance }> {
     const { numerics, name } = this.#options;
     const { job } = lease;
-    const finished = lease.attempt >= POISON ? poisoned(lease) : await this.#run(lease, signal);
+    const made = lease.attempt >= POISON ? poisoned(lease) : await this.#run(lease, signal);
+    const finished = bounded(job, made, this.#options.bus.files.mostBytes);
     await this.#store(finished);
     return {
       row: finished.row,
@@ -224,5 +225,13 @@ const poisoned = ({ job, attempt }: Lease): Finished => ({
   files: [],
   facts: { node: process.version, engine: '', startedAt: new Date().toISOString(), wallMs: 0, phasesMs: {} },
 });
+
+/** A file that the bus does not take is a limit that the job meets here: elsewhere there may be none. */
+function bounded(job: Job, finished: Finished, most = Number.POSITIVE_INFINITY): Finished {
+  const [kind, bytes] = finished.files.find(([, content]) => content.length > most) ?? [];
+  if (bytes === undefined) return finished;
+  const message = `${kind}: expected at most ${most} bytes, which is what goes through a broker, got ${bytes.length}; run it without one`;
+  return { ...finished, row: failureRow(job, { kind: 'limit', message }), files: [] };
+}
 
 const nameOf = (row: Row): string => ('base' in row ? `trial ${row.id}` : `base ${row.id}`);

@@ -1,6 +1,8 @@
-import { mkdtempSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NatsAgentBus } from '../../../../src/bus/nats/agent.ts';
@@ -115,6 +117,38 @@ describe.skipIf(noServer)('over TLS, with keys', () => {
     expect(await coordinator.enqueue(b, 'worker-two')).toBe(true);
     await coordinator.withdraw([b.id]);
     expect([await coordinator.queued(), await agent.nextCheck(1_000)]).toEqual([new Set(), null]);
+  });
+
+  it('a server that is too old for strangers is told by its first line inside TLS, before anything else is said', async () => {
+    const { folder, of } = await secured();
+    const pem = readFileSync(join(folder, 'server.pem'), 'utf8');
+    const said: string[] = [];
+    const old = createTlsServer({ cert: pem, key: pem }, (socket) => {
+      const info = {
+        server_id: 'x',
+        version: '2.9.3',
+        jetstream: true,
+        nonce: 'abcdefghijklmno',
+        auth_required: true,
+        tls_required: true,
+        max_payload: 1_048_576,
+        proto: 1,
+        headers: true,
+      };
+      socket.write(`INFO ${JSON.stringify(info)}\r\n`);
+      socket
+        .on('error', () => {})
+        .on('data', (data) => {
+          said.push(String(data).split(' ', 1)[0] ?? '');
+          if (String(data).includes('PING')) socket.write('PONG\r\n');
+        });
+    }).listen(0, '127.0.0.1');
+    await once(old, 'listening');
+    const { port } = old.address() as { port: number };
+    const join_ = NatsLink.connect({ url: `tls://127.0.0.1:${port}`, name: 'worker', credentials: of('worker'), waitMs: 5_000 });
+    await expect(join_).rejects.toThrow(/tls:\/\/127\.0\.0\.1:\d+: .*2\.9\.3/);
+    expect(said.every((verb) => ['CONNECT', 'PING\r\n'].includes(verb))).toBe(true);
+    old.close();
   });
 
   describe('refuses', () => {
