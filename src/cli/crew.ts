@@ -95,7 +95,10 @@ interface Remote {
 export async function natsCrew({ broker, files, folder, sweep, weight, wait, numerics, warn, cancelled, ...lease }: Remote): Promise<Crew> {
   const link = await connectBroker({ ...broker, name: 'coordinator', warn, wait });
   const [key, cap] = [subjectName(sweep), capability(numerics)];
-  const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files, ...lease });
+  const bus = await NatsCoordinatorBus.open(link, { cap, sweep: key, origin: files, ...lease }).catch(async (error) => {
+    await link.close(); // a process with an open connection does not end
+    throw error;
+  });
   const origin = shortId([hostname(), resolve(folder)]);
   const me = { host: hostname().slice(0, 64), pid: process.pid, startedAt: new Date().toISOString() };
   const howToJoin = broker.creds === undefined ? `spc worker --nats ${link.nc.getServer()}` : 'spc worker --creds worker.creds';

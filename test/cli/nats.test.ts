@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { noServer, server } from '../bus/nats/servers.ts';
-import { type Left, scratch, spc } from './spc.ts';
+import { noServer, server, startServer } from '../bus/nats/servers.ts';
+import { type Left, scratch, sleep, spc } from './spc.ts';
 
 const answers = async (...args: string[]) => says(await spc(args));
 const really = async (...args: string[]) => says(await spc(args, { jobs: 'real' }));
@@ -113,5 +115,14 @@ describe('an address without a broker', () => {
     } finally {
       child.kill('SIGKILL');
     }
+  });
+
+  it.skipIf(noServer)('of a broker with too little room: run says how much it takes, and ends', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'spc-little-'));
+    const config = join(folder, 'little.conf');
+    writeFileSync(config, `listen: "127.0.0.1:-1"\njetstream { store_dir: "${folder}", max_file_store: 40MB }\n`);
+    const { url } = await startServer({ config });
+    const ended = await Promise.race([really(...scratch().run, '--nats', url), sleep(20_000)]);
+    expect(ended).toEqual([1, expect.stringMatching(/^broker: expected room for at least 73 MB of queues and files, got less; /)]);
   });
 });
