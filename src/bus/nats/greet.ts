@@ -42,22 +42,31 @@ export function greet(url: string, isTls: boolean, patienceMs: number): Promise<
   });
 }
 
-const LINE_MS = 2_000;
+const LISTEN_MS = 2_000;
+/** A server greets, and then says that it is full, in one breath. */
+const BREATH_MS = 300;
 
-/** The first line that the address says in clear, to who only listens; null for none. A server that is full refuses in clear even where it speaks TLS. */
-export function clearLine(url: string): Promise<string | null> {
+/** What the address says in clear to who only listens; null for nothing. A server that is full refuses in clear even where it speaks TLS. */
+export function listen(url: string): Promise<string | null> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
-    const socket = plain({ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? PORT : Number(port), timeout: LINE_MS });
-    const end = (line: string | null): void => {
+    const socket = plain({ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? PORT : Number(port) });
+    let said = '';
+    let late = setTimeout(() => end(), LISTEN_MS);
+    const end = (): void => {
+      clearTimeout(late);
       socket
         .removeAllListeners()
         .on('error', () => {})
         .destroy();
-      resolve(line);
+      resolve(said === '' ? null : said);
     };
-    socket.setEncoding('latin1').once('data', (text: string) => end(text.split('\r\n', 1)[0] ?? null));
-    for (const silent of ['error', 'close', 'timeout'] as const) socket.once(silent, () => end(null));
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      said += text;
+      clearTimeout(late);
+      late = setTimeout(() => end(), BREATH_MS);
+    });
+    for (const over of ['error', 'close'] as const) socket.once(over, () => end());
   });
 }
 

@@ -62,7 +62,7 @@ export class Guard {
     const { state, config } = info;
     const full = Math.max(share(state.bytes, config.max_bytes), share(state.messages, config.max_msgs));
     if (full < FULL) return;
-    const who = await this.#heaviest(watched, state.first_seq, state.last_seq);
+    const who = await this.#heaviest(watched);
     if (who === null)
       return this.#say(watched, `the broker's ${watched.what} take ${Math.round(100 * full)} % of their room, of many workers`);
     await this.#empty(watched, who);
@@ -87,17 +87,21 @@ export class Guard {
     await streams.purge(stream, { filter: of(who).replace(/\.>$/, '') });
   }
 
-  /** Whose messages are most of it, by weight; null when nobody's are. */
-  async #heaviest({ stream, filter }: Watched, first: number, last: number): Promise<string | null> {
+  /**
+   * Whose messages are most of it, by weight; null when nobody's are. They are drawn by subject, of which each message has its own: by
+   * number, one that stands behind a gap would be drawn for all that were there, and its sender taken for who fills the room.
+   */
+  async #heaviest({ stream, filter }: Watched): Promise<string | null> {
+    const { streams } = this.#link.jsm;
     const weights = new Map<string, number>();
     let all = 0;
-    const at = Array.from({ length: SAMPLES }, () => first + Math.floor(this.#random() * (last - first + 1)));
-    for (const seq of at) {
-      const query = { seq, next_by_subj: filter }; // the server has it, the client's type for this kind has not
-      const message = await this.#link.jsm.streams.getMessage(stream, query);
-      if (message === null) continue;
-      const who = message.subject.split('.', 3)[2] ?? '';
-      const weight = message.data.length + message.subject.length;
+    const subjects = Object.keys((await streams.info(stream, { subjects_filter: filter })).state.subjects ?? {});
+    for (let drawn = 0; drawn < SAMPLES && subjects.length > 0; drawn++) {
+      const subject = subjects[Math.floor(this.#random() * subjects.length)] ?? '';
+      const message = await streams.getMessage(stream, { last_by_subj: subject });
+      if (message === null) continue; // read by now
+      const who = subject.split('.', 3)[2] ?? '';
+      const weight = message.data.length + subject.length;
       weights.set(who, (weights.get(who) ?? 0) + weight);
       all += weight;
     }

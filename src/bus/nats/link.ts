@@ -4,7 +4,7 @@ import type { Credentials } from '../../contract/credentials.ts';
 import { ConfigError, ContentError, TransportError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { clearLine, greet } from './greet.ts';
+import { greet, listen } from './greet.ts';
 import { apiOf, identity, isNoTls, refusal } from './security/join.ts';
 import { isLoopback, judgeVersion } from './version.ts';
 
@@ -218,7 +218,7 @@ async function joined(
         await greet(url, credentials !== null, Math.min(HELLO_MS, Math.max(LEAST_MS, since + waitMs - clock.now())));
       return await connect(options);
     } catch (thrown) {
-      const error = (await isFull(url, thrown)) ? new Error('it has as many connections as it takes') : thrown;
+      const error = await meant(url, thrown);
       const why = refusal(error, credentials);
       if (why !== null) throw new ConfigError(`${url}: ${why}`, { cause: error });
       const spent = clock.now() - since;
@@ -236,9 +236,18 @@ async function joined(
   }
 }
 
-/** A server without room for one more says so before TLS begins, which looks as if it spoke none. */
-const isFull = async (url: string, error: unknown): Promise<boolean> =>
-  isNoTls(error) && /maximum .*connections/i.test((await clearLine(url)) ?? '');
+/**
+ * A server without room for one more says so in clear, before TLS begins, which looks as if it spoke none; and by the time that it is asked
+ * what it says it may have room, and be silent. So it speaks no TLS only where it says something else.
+ */
+async function meant(url: string, error: unknown): Promise<unknown> {
+  if (!isNoTls(error) && !isTimeout(error)) return error;
+  const said = await listen(url);
+  if (/maximum .*connections/i.test(said ?? '')) return new Error('it has as many connections as it takes');
+  return isNoTls(error) && said === null ? new Error('it hung up before TLS began') : error;
+}
+
+const isTimeout = (error: unknown): boolean => error instanceof errors.TimeoutError;
 
 /** What a server does to whom it expects to speak TLS: nothing, and then it hangs up. The client has no word for it. */
 const silence = (error: unknown): string => {

@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs';
-import { connect as plain, type Socket } from 'node:net';
+import { type AddressInfo, createServer, connect as plain, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -122,6 +122,31 @@ describe.skipIf(noServer)('Guard', { timeout: 60_000 }, () => {
     expect((await ours.jsm.streams.info(stream)).state.messages).toBe(0);
   });
 
+  it('takes nobody for who fills the room because the row of that one stands behind a gap', async () => {
+    const broker = await small(100 * MB);
+    const [ours, honest, hostile] = [await broker.join('coordinator'), await broker.join('worker'), await broker.join('worker-two')];
+    await ensureBroker(ours, 'cpu-x', 5_000);
+    const said: string[] = [];
+    const guard = new Guard(ours, { shutOut: null, warn: (message) => said.push(message) });
+    const row = (id: string): string => `lab.result.worker.cpu-x.quick.${id}`;
+    await honest.nc.request('lab.result.worker.cpu-x.other.first', new Uint8Array(10_000), { timeout: 5_000 });
+    // Rows that came, were read and are gone: the next one has a number far from theirs.
+    for (let i = 0; i < 5_000; i++) {
+      honest.nc.publish(row(`gone${i}`), 'x');
+      if (i % 500 === 499) await honest.nc.request(row(`last${i}`), 'x', { timeout: 20_000 });
+    }
+    await ours.jsm.streams.purge('RESULTS', { filter: row('>') });
+    await honest.nc.request('lab.result.worker.cpu-x.quick.row', new Uint8Array(10_000), { timeout: 20_000 });
+    for (let i = 0; i < 10; i++) hostile.nc.publish(`lab.result.worker-two.cpu-x.none.${i}`, new Uint8Array(450_000));
+    await hostile.nc.flush();
+    for (let i = 0; i < 100 && said.length === 0; i++) {
+      await guard.look();
+      await sleep(20);
+    }
+    expect(said).toEqual([expect.stringMatching(/^worker-two filled the room for results/)]);
+    expect((await ours.jsm.streams.getMessage('RESULTS', { last_by_subj: row('row') }))?.data.length).toBe(10_000);
+  });
+
   it('says it, and removes nothing, where many have filled it together', async () => {
     const broker = await small(100 * MB);
     const ours = await broker.join('coordinator');
@@ -167,6 +192,35 @@ describe.skipIf(noServer)('a broker', { timeout: 60_000 }, () => {
     const link = await broker.join('worker', 20_000); // the server hangs up on who says nothing for two seconds
     expect(link.closed).toBe(false);
     expect(broker.warnings[0]).toMatch(/no broker there yet \(it has as many connections as it takes\); waiting for it/);
+  });
+
+  it('that refuses in clear, and is silent by the time it is asked what it says, is not one without TLS', async () => {
+    let came = 0;
+    const busy = createServer((socket) => {
+      sockets.add(socket.on('error', () => {}));
+      if (came++ % 3 < 2) socket.end("-ERR 'maximum connections exceeded'\r\n"); // to the greeting and the connection; then there is room, and TLS is waited for
+    });
+    await new Promise<void>((listening) => busy.listen(0, '127.0.0.1', listening));
+    const { port } = busy.address() as AddressInfo;
+    const { users } = await makeKeys(mkdtempSync(join(tmpdir(), 'spc-keys-')));
+    const credentials = users.find(({ name }) => name === 'worker')!;
+    const connecting = NatsLink.connect({ url: `tls://127.0.0.1:${port}`, name: 'worker', credentials, waitMs: 3_000 });
+    await expect(connecting).rejects.toMatchObject({
+      name: 'TransportError',
+      message: expect.stringContaining('it hung up before TLS began'),
+    });
+    busy.close();
+  });
+
+  it('without keys that has as many connections as it takes says so, too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'spc-full-'));
+    const config = join(folder, 'full.conf');
+    await writePrivate(config, `listen: "127.0.0.1:-1"\nmax_connections: 2\njetstream { store_dir: "${folder}" }\n`);
+    const { url } = await startServer({ config });
+    for (let i = 0; i < 2; i++) links.add(await NatsLink.connect({ url, name: 'test' }));
+    await expect(NatsLink.connect({ url, name: 'test', waitMs: 1_000 })).rejects.toThrow(
+      /expected a broker, found none within 1 s, without --creds \(it has as many connections as it takes\)/,
+    );
   });
 
   it('loses the files that its coordinator has, when they take much of their room', async () => {
