@@ -42,6 +42,8 @@ const AT_ONCE = 64;
 const CLOSING_MS = 5_000;
 /** Of the room for files. */
 const TIDY = 0.25;
+/** Or when so many bytes were fetched since it was looked. */
+const TIDY_BYTES = 4 * 1024 * 1024;
 /** After a hint: the message may not be stored yet. */
 const SOON_MS = 2;
 
@@ -63,6 +65,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   readonly #needed = new Map<string, string>();
   /** Jobs that were given to one identity alone. */
   readonly #checks = new Set<string>();
+  #fetched = 0;
   readonly #stuck = { delivered: -1, since: 0 };
   /** Whose results count for nothing. */
   #held: ReadonlySet<string> = new Set();
@@ -263,7 +266,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
       const result = parseResult(new TextDecoder().decode(data));
       if (resultSubject(this.#place, result.row.id, from) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
       this.#needed.delete(result.row.id);
-      return { result, from, file: (kind, digest) => this.files.getFrom(from, kind, digest), ack };
+      return { result, from, file: (kind, digest) => this.#fetch(from, kind, digest), ack };
     } catch (error) {
       await ack();
       return { from, malformed: `${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})` };
@@ -295,6 +298,17 @@ export class NatsCoordinatorBus implements CoordinatorBus {
     } catch {
       await this.#ensure();
     }
+  }
+
+  /** Whoever fetches much tidies up more often than the watchdog would. */
+  async #fetch(from: string, kind: FileKind, digest: string): Promise<Uint8Array> {
+    const bytes = await this.files.getFrom(from, kind, digest);
+    this.#fetched += bytes.length;
+    if (this.#fetched >= TIDY_BYTES) {
+      this.#fetched = 0;
+      void this.#tidy().catch(() => {}); // the watchdog tries again
+    }
+    return bytes;
   }
 
   /** Files that are on our own disk need no room in the broker any more; looked for when they take a good part of it. */

@@ -1,9 +1,11 @@
 import type { JetStreamPublishOptions, StreamConfig } from '@nats-io/jetstream';
 import { errors, headers, nanos } from '@nats-io/transport-node';
 import { parseSweepCard, parseWish, parseWorkerCard, type Seen, type SweepCard, type Wish, type WorkerCard } from '../../contract/cards.ts';
+import { HostError } from '../../contract/host.ts';
 import { canonicalJson, type Json } from '../../contract/ids.ts';
 import type { Roll, Wished } from '../bus.ts';
 import { CODE, codeOf, type NatsLink } from './link.ts';
+import { isNoRoom } from './streams.ts';
 
 /** A card that was not renewed for so long is gone. Ages are the server's: no two clocks are compared. */
 const TTL_MS = 30_000;
@@ -121,6 +123,11 @@ export class NatsRoll implements Roll {
       await streams.add(config);
       this.#link.nc.publish(HINT); // those who had nowhere to write
     } catch (error) {
+      if (isNoRoom(error))
+        throw new HostError(
+          `broker: expected room for its cards (16 MB of memory), got less; raise max_memory_store in its configuration`,
+          { cause: error },
+        );
       if (codeOf(error) !== CODE.nameInUse) throw error;
       await streams.update(config.name, { allow_rollup_hdrs: false }); // an earlier version's, or somebody chose other sizes
     }

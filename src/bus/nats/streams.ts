@@ -144,6 +144,7 @@ const noRoom = (share: number): HostError =>
 
 /** What the server says when a stream may take more than is left for streams, of its disk or by its configuration. */
 const NO_ROOM: readonly (number | null)[] = [10002, 10023, 10028, 10047];
+export const isNoRoom = (error: unknown): boolean => NO_ROOM.includes(codeOf(error));
 
 /** Streams may take such a share of what they have by default. False: the server has not so much; then those that were made are gone again. */
 async function makeStreams(link: NatsLink, share: number): Promise<boolean> {
@@ -160,7 +161,7 @@ async function makeStreams(link: NatsLink, share: number): Promise<boolean> {
       await link.jsm.streams.add({ ...wanted, max_bytes: Math.floor(share * (wanted.max_bytes ?? 0)) });
       made.push(wanted.name);
     } catch (error) {
-      if (!NO_ROOM.includes(codeOf(error))) throw error;
+      if (!isNoRoom(error)) throw error;
       for (const name of made) await link.jsm.streams.delete(name);
       return false;
     }
