@@ -22,6 +22,8 @@ export interface Watch {
   /** An agent gives a job back although its lease is over for all it knows. */
   onLateNak(by: Process, reply: string): void;
   onPurge(by: Process, subject: string): void;
+  /** A part of a file arrives there. */
+  onPut(subject: string): void;
   /** A result is in the broker. */
   onStored(subject: string, data: string): void;
 }
@@ -198,7 +200,11 @@ export class SimulatedClient {
         data: string | Uint8Array,
         { expect = {} }: { expect?: { streamName?: string; lastSubjectSequence?: number } } = {},
       ) => {
-        if (typeof data !== 'string') return request(`put ${subject}`, () => broker.putFile(subject, data));
+        if (typeof data !== 'string')
+          return request(`put ${subject}`, () => {
+            this.#watch.onPut(subject);
+            broker.putFile(subject, data);
+          });
         const stream = subject.startsWith('lab.task.') ? 'TASKS' : 'RESULTS';
         return request(`publish ${subject}`, () => {
           const seq = broker.publish(stream, subject, data, expect.lastSubjectSequence);

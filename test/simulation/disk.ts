@@ -28,9 +28,11 @@ export class SimulatedStore implements Rows {
   readonly files: Files;
   readonly #disk: Disk;
   readonly #by: Process;
+  readonly #former: ReadonlySet<string>;
   readonly #rows: Record<Kind, Map<string, string>>;
 
-  constructor(disk: Disk, by: Process) {
+  constructor(disk: Disk, by: Process, former: ReadonlySet<string> = new Set()) {
+    this.#former = former;
     this.#disk = disk;
     this.#by = by;
     for (const kind of ['base', 'trial'] as const) {
@@ -60,7 +62,9 @@ export class SimulatedStore implements Rows {
     return text === undefined ? undefined : text.includes('"ok":true') ? 'ok' : 'failed';
   }
 
-  formerly = (): boolean => false;
+  formerly(_kind: Kind, id: string): boolean {
+    return this.#former.has(id);
+  }
 
   row: Rows['row'] = async (kind: Kind, id: string): Promise<never> => JSON.parse(this.#rows[kind].get(id) ?? '') as never;
 

@@ -1,4 +1,7 @@
+import { fileSubject, PART_BYTES, RESULTS, resultSubject } from '../../src/bus/nats/streams.ts';
+import { contentDigest } from '../../src/contract/ids.ts';
 import { calm } from './client.ts';
+import { CAP, computedIds, filesFor, garbage, LIAR, messageOf } from './jobs.ts';
 import type { Simulation } from './simulate.ts';
 import type { Process } from './world.ts';
 
@@ -98,6 +101,70 @@ function stick({ broker, world }: Simulation): void {
   broker.stick(true);
 }
 
+/** A message that is a worker's own doing, whenever it likes; what the broker refuses is nothing. */
+function send({ broker, world }: Simulation, sweep: string, id: string, who: string, text: string): void {
+  if (!broker.up) return;
+  try {
+    broker.publish(RESULTS, resultSubject({ cap: CAP, sweep }, id, who), text);
+    world.note(who, `sends of ${id}: ${text.slice(0, 40)}`);
+  } catch {}
+}
+
+function putFile({ broker }: Simulation, name: string, bytes: Uint8Array): void {
+  try {
+    if (broker.up) broker.putFile(fileSubject(LIAR, name, 0), bytes);
+  } catch {}
+}
+
+const HONEST = 'agent-1';
+/** An id of which a sweep wants a row, or wants none and never did. */
+function someId(s: Simulation, wanted: boolean): readonly [sweep: string, id: string] | null {
+  const sweep = pick(s, s.sweeps);
+  if (!sweep) return null;
+  const id = pick(
+    s,
+    computedIds.filter((one) => (wanted ? sweep.wanted.has(one) : !sweep.wanted.has(one) && !sweep.former.has(one))),
+  );
+  return id === undefined ? null : [sweep.name, id];
+}
+
+/** A row of a job that nobody gave out; `framing`: it says that somebody else made it. */
+function invent(s: Simulation, framing: boolean): void {
+  const [sweep, id] = someId(s, false) ?? [];
+  if (sweep !== undefined && id !== undefined) send(s, sweep, id, LIAR, messageOf(id, framing ? HONEST : LIAR));
+}
+
+/** An honest row that an earlier plan of the sweep had asked for. */
+function sendLate(s: Simulation): void {
+  const sweep = pick(s, s.sweeps);
+  const id = sweep && pick(s, [...sweep.former]);
+  if (sweep && id !== undefined) send(s, sweep.name, id, HONEST, messageOf(id, HONEST));
+}
+
+function sendJunk(s: Simulation): void {
+  const [sweep, id] = someId(s, true) ?? [];
+  if (sweep !== undefined && id !== undefined) send(s, sweep, id, LIAR, ['', 'junk', '{}', '{"kind":"trial"'][s.world.int(4)] ?? '');
+}
+
+/** The true row, and a file that promises a second part and has none. */
+function truncate(s: Simulation): void {
+  const [sweep, id] = someId(s, true) ?? [];
+  if (sweep === undefined || id === undefined) return;
+  for (const [kind, digest] of filesFor(id)) putFile(s, `${kind}-${digest}`, HALF);
+  send(s, sweep, id, LIAR, messageOf(id, LIAR));
+}
+const HALF = new Uint8Array(PART_BYTES);
+
+/** A row of the right form, and what is no policy under the digest of what it is. */
+function sendGarbage(s: Simulation): void {
+  const [sweep, id] = someId(s, true) ?? [];
+  if (sweep === undefined || id === undefined) return;
+  const digest = contentDigest(garbage);
+  s.lied.add(id);
+  putFile(s, `policies-${digest}`, garbage);
+  send(s, sweep, id, LIAR, messageOf(id, LIAR, digest));
+}
+
 /** What ends at the very moment at which a request arrives. */
 export function strike(s: Simulation, by: Process): void {
   const worker = s.workers.find((worker) => worker.by === by);
@@ -120,6 +187,12 @@ const faults: readonly Fault[] = [
   { name: 'wipe', everyMs: 12_000, strike: (s) => crashServer(s, true) },
   { name: 'full', everyMs: 12_000, strike: fill },
   { name: 'stuck', everyMs: 20_000, strike: stick },
+  { name: 'invented row', everyMs: 8_000, strike: (s) => invent(s, false) },
+  { name: 'framed', everyMs: 8_000, strike: (s) => invent(s, true) },
+  { name: 'late row', everyMs: 6_000, strike: sendLate },
+  { name: 'junk', everyMs: 6_000, strike: sendJunk },
+  { name: 'truncated file', everyMs: 6_000, strike: truncate },
+  { name: 'garbage', everyMs: 8_000, strike: sendGarbage },
 ];
 
 /**

@@ -1,9 +1,13 @@
-import { canonicalJson, contentDigest } from '../../src/contract/ids.ts';
-import { failureRow, filesOf, type Job, type Row } from '../../src/contract/job.ts';
+import { canonicalJson, contentDigest, type Json } from '../../src/contract/ids.ts';
+import { type FileKind, failureRow, filesOf, type Job, type Row } from '../../src/contract/job.ts';
 import type { TrialRow } from '../../src/contract/rows.ts';
 import type { Planned } from '../../src/coordinator/schedule.ts';
 import type { Finished } from '../../src/worker/executor/protocol.ts';
 import { baseJob, evaluation, plan, policyOf, trainedRow, trialJob } from '../worker/fake/specs.ts';
+
+export const CAP = 'cpu-simulated';
+/** A worker that is not one of ours: what it sends is made up. */
+export const LIAR = 'agent-9';
 
 /** What every job of every history gives, made once: ids cost more than a history does. */
 export const BASES = 4;
@@ -94,6 +98,26 @@ export function compute(job: Job): Finished {
   const found = finished.get(job.id);
   if (!found) throw new Error(`${job.id}: there is no such job`);
   return found;
+}
+
+/** Ids of all rows that are computed, whatever a sweep wants of them. */
+export const computedIds: readonly string[] = [...finished.keys()];
+/** A file of the wrong kind, under the digest of what it is. */
+export const garbage = encode('neither a policy nor a forget set');
+
+/** Whether a file is of the kind that its row says: as the worker's own judge, for what these jobs write. */
+export function judgeFile(_row: Row, kind: FileKind, bytes: Uint8Array): void {
+  const text = new TextDecoder().decode(bytes);
+  if (!text.startsWith(kind === 'policies' ? 'policy of ' : 'forget set of ')) throw new RangeError(`${kind}: another file`);
+}
+
+/** The message of a result as a worker would send it, with `worker` for its maker; `policy`: of another policy than the true one. */
+export function messageOf(id: string, worker: string, policy?: string): string {
+  const { row } = finished.get(id)!;
+  const kind = 'base' in row ? 'trial' : 'base';
+  const said = policy === undefined || !row.ok ? row : { ...row, result: { ...row.result, policy } };
+  const known = { id, kind, ok: row.ok, attempt: 1, worker, host: 'host', cpu: 'a cpu', numerics: 'n', ...facts };
+  return canonicalJson({ kind, row: said, provenance: known } as unknown as Json);
 }
 
 /** Whether its row is computed, not written because its base failed. */

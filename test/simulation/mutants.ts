@@ -70,5 +70,31 @@ export const mutants: readonly Mutant[] = [
   one('lost-files-are-fatal', INTAKE, 'if (!(error instanceof ContentError)) throw error;', 'throw error;'),
   one('row-before-files', 'src/worker/agent/agent.ts', 'await this.#store(finished);', 'void this.#store(finished).catch(() => {});'),
   one('files-not-fetched', INTAKE, 'if (!there) await store.files.put(kind, bytes);', ''),
+  one('believes-the-uninvited', INTAKE, 'if (!wanted[kind].has(row.id)) {', "if (row.id === '') {"),
+  one('holds-the-late', INTAKE, 'if (store.formerly(kind, row.id)) warn(', "if (row.id === '') warn("),
+  {
+    name: 'holds-by-name',
+    patches: [
+      { file: INTAKE, from: '#refuse({ kind, row }: JobResult,', to: '#refuse({ kind, row, provenance }: JobResult,' },
+      {
+        file: INTAKE,
+        from: 'this.#trust.refused(from, reason, forged);',
+        to: 'this.#trust.refused(provenance.worker ?? from, reason, forged);',
+      },
+      {
+        file: INTAKE,
+        from: 'if (from === null || (worker !== undefined && identityOf(worker) === from)) return result;',
+        to: 'if (worker !== identityOf) return result;',
+      },
+    ],
+  },
+  one('junk-is-fatal', COORDINATOR, 'return { from, malformed:', 'throw error;\n      return { from, malformed:'),
+  one(
+    'truncated-is-fatal',
+    'src/bus/nats/files.ts',
+    'if (found === null) {',
+    "if (found === null) {\n        if (part > 0) throw new Error('truncated');",
+  ),
+  one('files-not-judged', INTAKE, '() => judgeFile(result.row, kind, bytes)', '() => {}'),
   one('no-second-try', 'src/bus/nats/link.ts', 'if (isOurs(error)) throw error;', 'throw error;'),
 ];

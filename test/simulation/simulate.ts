@@ -1,7 +1,7 @@
 import { NatsAgentBus } from '../../src/bus/nats/agent.ts';
 import { NatsCoordinatorBus } from '../../src/bus/nats/coordinator.ts';
 import { NatsLink } from '../../src/bus/nats/link.ts';
-import { RESULTS, TASKS } from '../../src/bus/nats/streams.ts';
+import { fileSubject, RESULTS, TASKS, whoseResult } from '../../src/bus/nats/streams.ts';
 import { TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
 import type { Job } from '../../src/contract/job.ts';
@@ -13,7 +13,7 @@ import { Broker } from './broker.ts';
 import { calm, SimulatedClient, type Watch, type Weather } from './client.ts';
 import { Disk, SimulatedStore } from './disk.ts';
 import { becalm, befall, LINGER_MS, strike } from './faults.ts';
-import { ARMS, BASES, compute, expected, filesFor, isComputed, trials } from './jobs.ts';
+import { ARMS, BASES, CAP, compute, computedIds, expected, filesFor, isComputed, judgeFile, LIAR, trials } from './jobs.ts';
 import { Process, World } from './world.ts';
 
 export interface Outcome {
@@ -28,7 +28,6 @@ export interface Outcome {
   readonly virtualMs: number;
 }
 
-const CAP = 'cpu-simulated';
 const LEASE_MS = 4_000;
 /** From the last fault on, everything must be done within. */
 const QUIET_MS = 300_000;
@@ -40,6 +39,8 @@ export interface Sweep {
   readonly name: string;
   readonly trials: readonly Planned[];
   readonly wanted: ReadonlySet<string>;
+  /** Ids that an earlier plan of it wanted. */
+  readonly former: ReadonlySet<string>;
   readonly disk: Disk;
   /** Ids of results that its coordinator said it can do nothing with. */
   readonly dropped: Set<string>;
@@ -73,10 +74,14 @@ export class Simulation {
   /** Nothing goes wrong from now on. */
   over = false;
   violation: string | null = null;
+  /** Ids of which somebody has sent another row than the true one. */
+  readonly lied = new Set<string>();
   ending = false;
   #executions = 0;
   readonly #times = new Map<string, number>();
   readonly #stored = new Set<string>();
+  /** Files that were on their way into the broker at some time. */
+  readonly #put = new Set<string>();
   readonly #longestMs: number;
   readonly #watch: Watch;
 
@@ -104,14 +109,19 @@ export class Simulation {
       },
       onLateNak: (by, reply) => this.fail(`${by.name} gives back what it has lost: ${reply}`),
       onPurge: (by, subject) => {
+        if (subject.startsWith(`lab.result.${LIAR}.`)) return;
         const id = subject.slice(subject.lastIndexOf('.') + 1);
         const sweep = this.sweeps.find(({ name }) => subject.includes(`.${name}.`));
         if (!sweep || sweep.disk.whole.has(id) || !sweep.wanted.has(id) || sweep.dropped.has(id)) return;
         this.fail(`${by.name} takes ${subject} out of the broker before its row is on the disk`);
       },
+      onPut: (subject) => void this.#put.add(subject),
       onStored: (subject, data) => {
         const id = subject.slice(subject.lastIndexOf('.') + 1);
         if (!data.includes(`"row":${expected.get(id)}`)) this.fail(`${subject}: not the row that was expected: ${data}`);
+        for (const [kind, digest] of filesFor(id))
+          if (!this.#put.has(fileSubject(whoseResult(subject), `${kind}-${digest}`, 0)))
+            this.fail(`${subject}: it is in the broker before its file ${kind}-${digest} ever was`);
         this.#stored.add(subject.split('.').slice(3).join('.'));
       },
     };
@@ -134,6 +144,7 @@ export class Simulation {
       name,
       trials: its,
       wanted,
+      former: new Set(computedIds.filter((id, i) => i % 2 === 0 && !wanted.has(id))),
       disk: new Disk(),
       dropped: new Set(),
       by: null,
@@ -152,7 +163,8 @@ export class Simulation {
   #warn(by: Process): (message: string) => void {
     return (message) => {
       by.note(`warns: ${message}`);
-      if (message.startsWith('determinism alarm')) this.fail(`${by.name}: ${message}`);
+      const [, alarmed] = /^determinism alarm: \w+ (\w+)/.exec(message) ?? [];
+      if (alarmed !== undefined && !this.lied.has(alarmed)) this.fail(`${by.name}: ${message}`);
       if (this.quiet) this.fail(`${by.name} warns of something although nothing went wrong: ${message}`);
     };
   }
@@ -176,11 +188,14 @@ export class Simulation {
         say(message);
       };
       const link = this.#link(by, warn);
-      const store = new SimulatedStore(sweep.disk, by);
+      const store = new SimulatedStore(sweep.disk, by, sweep.former);
       const bus = await NatsCoordinatorBus.open(link, { cap: CAP, sweep: sweep.name, leaseMs: LEASE_MS, origin: store.files });
       const window = 1 + world.int(8);
-      const hold = (who: string, reason: string): void => this.fail(`${by.name} holds ${who}, which is honest: ${reason}`);
-      const schedule = new Schedule({ trials: sweep.trials, store, bus, window, numerics: 'n', warn, hold, clock: by });
+      const hold = (who: string, reason: string): void => {
+        by.note(`holds ${who}: ${reason}`);
+        if (who !== LIAR) this.fail(`${by.name} holds ${who}, which is honest: ${reason}`);
+      };
+      const schedule = new Schedule({ trials: sweep.trials, store, bus, window, numerics: 'n', warn, hold, judgeFile, clock: by });
       Object.assign(sweep, { schedule, bus });
       await schedule.run();
       await link.close();
