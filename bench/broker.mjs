@@ -1,5 +1,6 @@
 // What a broker costs, and what more workers bring. Needs a nats-server: npm run nats-server fetches one.
-//   empty    trials that take no time, from coordinator to worker and back, files of the coordinator's own aside
+//   empty    trials that take no time, from coordinator to worker and back, files of the coordinator's own aside; without keys, and with
+//            keys, TLS and an account for each, as spc serve --listen has it
 //   agents   real bases by spc worker: one of 2 threads, two of 1, two of 2
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +13,8 @@ import { findServer, waysHere } from '../dist/bus/nats/binary.js';
 import { NatsCoordinatorBus } from '../dist/bus/nats/coordinator.js';
 import { NatsLink } from '../dist/bus/nats/link.js';
 import { NatsRoll } from '../dist/bus/nats/roll.js';
+import { serverConfig } from '../dist/bus/nats/security/config.js';
+import { openKeys, writePrivate } from '../dist/bus/nats/security/keys.js';
 import { NatsServer } from '../dist/bus/nats/server.js';
 import { capability } from '../dist/cli/crew.js';
 import { expand } from '../dist/coordinator/expand.js';
@@ -51,9 +54,10 @@ async function rate(link, cap, text, { withFiles }) {
 }
 
 /** With so many workers at a broker of its own, which have nothing else to do. */
-async function withCrew(server, commands, ready, work) {
+async function withCrew(server, commands, ready, work, credentials = null) {
   const crew = commands.map((command) => spawn(process.execPath, command, { stdio: 'ignore' }));
-  const link = await NatsLink.connect({ url: server.url, name: 'coordinator' });
+  const url = credentials === null ? server.url : `tls://127.0.0.1:${server.port}`;
+  const link = await NatsLink.connect({ url, name: 'coordinator', credentials });
   try {
     await ready(link);
     return await work(link);
@@ -64,10 +68,39 @@ async function withCrew(server, commands, ready, work) {
   }
 }
 
+/** Rows per second over a server as `spc serve --listen` configures it. */
+async function keyed(binary) {
+  const folder = mkdtempSync(join(tmpdir(), 'spc-bench-'));
+  const keys = join(folder, 'keys');
+  const store = join(folder, 'store');
+  const { users, server: pem } = await openKeys(keys, {
+    url: 'tls://127.0.0.1:4222',
+    hosts: ['127.0.0.1'],
+    workers: [],
+    now: Date.now(),
+    warn: () => {},
+  });
+  const config = join(keys, 'server.conf');
+  await writePrivate(config, serverConfig({ host: '127.0.0.1', port: -1, store, certificate: pem, key: pem, users }));
+  const server = await NatsServer.start({ binary, config, store });
+  const worker = [path('../test/drill/empty.mjs'), `tls://127.0.0.1:${server.port}`, join(keys, 'worker.creds')];
+  const of = users.find(({ role }) => role === 'coordinator');
+  const rows = await withCrew(
+    server,
+    [worker],
+    async () => {},
+    (link) => rate(link, 'empty', emptySweep, { withFiles: false }),
+    of,
+  );
+  await server.stop();
+  rmSync(folder, { recursive: true });
+  return rows;
+}
+
 export async function broker(say) {
   const binary = await findServer(waysHere());
   const cap = capability(numerics(makeEngine('wasm').version).all);
-  const empty = [];
+  const [empty, secured] = [[], []];
   const rates = Object.fromEntries(Object.keys(CREWS).map((name) => [name, []]));
   for (let round = 1; round <= ROUNDS; round++) {
     say(`round ${round} of ${ROUNDS}`);
@@ -81,6 +114,7 @@ export async function broker(say) {
         (link) => rate(link, 'empty', emptySweep, { withFiles: false }),
       ),
     );
+    secured.push(await keyed(binary.path));
     for (const [name, slots] of Object.entries(CREWS)) {
       const commands = slots.map((n) => [path('../dist/cli/cli.js'), 'worker', '--nats', server.url, '--slots', String(n)]);
       const ready = async (link) => {
@@ -97,6 +131,8 @@ export async function broker(say) {
     title: `nats-server ${binary.version}, ${EMPTY} empty trials; ${SEEDS} real bases of 16384 timesteps and a trial of each`,
     rows: [
       row('empty trials, one worker of 16 slots', 'rows/s', empty),
+      row('the same over keys, TLS and accounts', 'rows/s', secured),
+      ratio('with keys / without', secured, empty),
       ...Object.entries(rates).map(([name, values]) => row(`real rows, ${name} thread(s)`, 'rows/s', values)),
       ratio('2 workers of 1 / 1 worker of 2', split, one),
       ratio('2 workers of 2 / 1 worker of 2', twice, one),

@@ -7,11 +7,12 @@ import { engines } from './engines.mjs';
 import { lunarlander } from './lunarlander.mjs';
 import { plan } from './plan.mjs';
 import { ppo } from './ppo.mjs';
+import { recheck } from './recheck.mjs';
 import { runner } from './runner.mjs';
 import { table } from './table.mjs';
 import { worlds } from './worlds.mjs';
 
-const SECTIONS = { worlds, ppo, engines, lunarlander, correction, runner, broker, plan, table };
+const SECTIONS = { worlds, ppo, engines, lunarlander, correction, runner, broker, recheck, plan, table };
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !Object.hasOwn(SECTIONS, name));

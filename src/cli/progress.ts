@@ -15,6 +15,8 @@ export interface ProgressOptions {
   readonly running: () => readonly Running[];
   /** Where others compute: who they are. */
   readonly others: () => string;
+  /** Rows that are computed a second time now, to compare them. */
+  readonly checking?: () => number;
   readonly quiet: boolean;
   readonly stream?: Pick<NodeJS.WriteStream, 'write' | 'columns' | 'isTTY'>;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -96,12 +98,14 @@ export class Progress {
     const done = `${short(name, Math.max(8, width - COUNTS))}: ${tally.done.trial}/${tally.trials} trials${failed}, ${tally.done.base}/${tally.bases} bases`;
     const spentMs = performance.now() - this.#start;
     const spent = spentMs < LEAST_MS ? '' : ` in ${roughly(spentMs)}`;
+    const checking = this.#options.checking?.() ?? 0;
+    const checked = checking === 0 ? '' : `, ${checking} being checked`;
     if (tally.done.trial === tally.trials && tally.done.base === tally.bases)
-      return this.#worked ? `${done} in ${duration(spentMs)}` : done;
+      return this.#worked ? `${done}${checked} in ${duration(spentMs)}` : `${done}${checked}`;
     const now = running();
     const shares = now.map(({ share }) => `${Math.floor(100 * share)} %`).join(', ');
     const here = now.length === 0 || now.length > FEW ? `, ${now.length} running` : `, at ${shares}`;
-    const who = slots === 0 ? `, ${others()}` : here;
+    const who = slots === 0 ? `, ${others()}${checked}` : here;
     if (this.#draining) return `${done}, ${slots === 0 ? 'leaving' : `${now.length} running to their end`}`;
     const left = this.#left();
     const lines = [`${done}${spent}${left}${who}`, `${done}${spent}${left}`, `${done}${left}`];

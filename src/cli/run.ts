@@ -120,11 +120,7 @@ export async function compute(
     ...(checks && { checks }),
   });
   const { tally } = schedule;
-  const others = (): string => {
-    const checking = checks?.underway ?? 0;
-    return checking === 0 ? crew.others() : `${crew.others()}, ${many(checking, 'row')} being checked`;
-  };
-  const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, others, quiet });
+  const progress: Progress = new Progress({ name: sweep.name, tally, ...crew, checking: () => checks?.underway ?? 0, quiet });
   say = (message) => progress.note(message);
   const left = {
     trials: trials.filter(({ id }) => store.state('trial', id) === undefined),

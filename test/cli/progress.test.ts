@@ -119,6 +119,9 @@ describe('Progress', () => {
     const alone = make({ slots: 0, threads: () => 0, running: () => [], others: () => '0 workers, 0 slots' });
     alone.forecast(saying({ ms: 5000, atLeast: false }));
     expect(alone.line()).toBe('quick: 4/10 trials, 1 failed, 2/2 bases, 0 workers, 0 slots');
+    const all = { trials: 10, bases: 2, done: { trial: 10, base: 2 }, failed: { trial: 0, base: 0 } };
+    const checked = make({ tally: all, slots: 0, others: () => '2 workers, 4 slots', checking: () => 3 });
+    expect(checked.line()).toBe('quick: 10/10 trials, 2/2 bases, 3 being checked'); // why it does not end yet
   });
 
   it('says at a broker how long it takes, as long as somebody computes', () => {

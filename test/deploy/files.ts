@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import dockerignore from '@balena/dockerignore';
 import { DockerfileParser } from 'dockerfile-ast';
 import { parse } from 'yaml';
 
-const dockerignore = createRequire(import.meta.url)('@balena/dockerignore') as () => {
-  add(patterns: string): { ignores(path: string): boolean };
-};
+/** A module of the older kind: what its types call its default is itself. */
+const ignoring = dockerignore as unknown as typeof dockerignore.default;
 
 export interface Stage {
   readonly name: string;
@@ -35,7 +34,7 @@ export const words = (text: string): string[] => JSON.parse(text) as string[];
 
 /** The files of the repository that a build gets to see; `more`: if these were there, too. */
 export function context(more: readonly string[] = []): string[] {
-  const ignored = dockerignore().add(readFileSync('.dockerignore', 'utf8'));
+  const ignored = ignoring().add(readFileSync('.dockerignore', 'utf8'));
   const all = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,

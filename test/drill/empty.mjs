@@ -1,12 +1,16 @@
-// Takes jobs from a broker and gives back rows without computing them, until it is killed. Argument: url.
+// Takes jobs from a broker and gives back rows without computing them, until it is killed. Arguments: url, and a credential file where it takes one.
+import { readFileSync } from 'node:fs';
 import { NatsAgentBus } from '../../dist/bus/nats/agent.js';
 import { NatsLink } from '../../dist/bus/nats/link.js';
+import { parseCredentials } from '../../dist/contract/credentials.js';
 import { runTrial, trainBase } from '../worker/fake/jobs.mjs';
 
 const SLOTS = 16;
 const observe = { phase: (_name, work) => work(), progress: () => {} };
 const warn = (message) => void process.stderr.write(`${message}\n`);
-const bus = new NatsAgentBus(await NatsLink.connect({ url: process.argv[2], name: 'worker', warn }), { cap: 'empty' });
+const [url, file] = process.argv.slice(2);
+const credentials = file === undefined ? null : parseCredentials(file, readFileSync(file, 'utf8'));
+const bus = new NatsAgentBus(await NatsLink.connect({ url, name: 'worker', credentials, warn }), { cap: 'empty' });
 
 /** With what the real ones have besides: a coordinator takes closed shapes alone. */
 function rowOf(job) {
