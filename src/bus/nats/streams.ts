@@ -91,7 +91,15 @@ const STREAMS: readonly (Partial<StreamConfig> & { readonly name: string })[] = 
     max_age: nanos(CHECKS_MS),
     max_msg_size: TASK_BYTES,
   },
-  { ...common, name: RESULTS, subjects: ['lab.result.>'], retention: 'limits', allow_direct: true, max_msg_size: RESULT_BYTES },
+  {
+    ...common,
+    name: RESULTS,
+    subjects: ['lab.result.>'],
+    retention: 'limits',
+    allow_direct: true,
+    max_msgs: 40_000, // eight windows; who sends tiny rows as fast as it can has half of it within seconds, and is seen
+    max_msg_size: RESULT_BYTES,
+  },
   {
     ...common,
     name: FILES,

@@ -35,6 +35,7 @@ export const serverConfig = ({ host, port, store, storeBytes = MOST_STORED, cert
         sync_interval: 'always', // what was accepted survives a power failure; 1,600 messages a second and more are left
         max_file_store: Math.min(MOST_STORED, storeBytes),
         max_memory_store: GB / 4,
+        max_buffered_msgs: 1_000, // of what one stream has not written yet: more would be written after its sender is out
       },
       tls: { cert_file: certificate, key_file: key, handshake_first: true, min_version: '1.3' },
       accounts: accountsOf(users),
