@@ -109,7 +109,7 @@ export class Checks {
     const { kind, id } = entry;
     if (entry.state === 'chosen') {
       const { by, row, on, wallMs } = entry;
-      this.#open.set(id, { kind, id, engine: 'wasm', on, wallMs, claims: [{ by, row }], sent: null, offers: 0 });
+      this.#open.set(id, { kind, id, engine: 'wasm', on, wallMs, claims: this.#claimsOf(id, { by, row }), sent: null, offers: 0 });
     } else if (entry.state === 'unlike') {
       this.#open.get(id)?.claims.push({ by: entry.by, row: entry.row });
     } else {
@@ -121,6 +121,13 @@ export class Checks {
   #close({ id, row, by }: { readonly id: string; readonly row: string; readonly by: readonly string[] }): void {
     this.#open.delete(id);
     this.#vouched.set(id, { row, by: [...new Set([...(this.#vouched.get(id)?.by ?? []), ...by])] });
+  }
+
+  /** Of the maker of a row, and of those who have vouched for it since. */
+  #claimsOf(id: string, claim: Claim): Claim[] {
+    const vouched = this.#vouched.get(id);
+    const others = vouched?.row === claim.row ? vouched.by.filter((by) => by !== claim.by) : [];
+    return [claim, ...others.map((by) => ({ by, row: claim.row }))];
   }
 
   /** What these said counts no more, and nothing that was said of rows that are gone. */
@@ -212,7 +219,8 @@ export class Checks {
 
   async #choose(kind: Kind, row: Row, by: string, { cpu, node, wallMs }: Made): Promise<Check> {
     const claim = { by, row: shortId(row) };
-    const check: Check = { kind, id: row.id, engine: engineOf(row), on: { cpu, node }, wallMs, claims: [claim], sent: null, offers: 0 };
+    const claims = this.#claimsOf(row.id, claim);
+    const check: Check = { kind, id: row.id, engine: engineOf(row), on: { cpu, node }, wallMs, claims, sent: null, offers: 0 };
     await this.#options.ledger.append({ state: 'chosen', kind, id: row.id, ...claim, on: check.on, wallMs });
     this.#open.set(row.id, check);
     return check;
@@ -247,23 +255,23 @@ export class Checks {
       claims.push(claim);
       if (claim.row !== first) await ledger.append({ state: 'unlike', kind, id, ...claim });
     }
-    const agree = claims.filter((one) => one.row === claim.row).map((one) => one.by);
-    const others = claims.filter((one) => one.row !== claim.row).map((one) => one.by);
-    if (agree.length < 2) {
+    const saying = (its: string): string[] => claims.filter((one) => one.row === its).map((one) => one.by);
+    const believed = [claim.row, first].find((its) => saying(its).length >= 2);
+    if (believed === undefined) {
+      const others = names(claims.filter((one) => one.row !== claim.row).map((one) => one.by));
       if (isNew)
-        warn(
-          `${kind} ${id}: ${called(by)} sent another row than ${names(others)}; a further worker decides, the first row stays meanwhile`,
-        );
+        warn(`${kind} ${id}: ${called(by)} sent another row than ${others}; a further worker decides, the first row stays meanwhile`);
       return null;
     }
-    if (others.length === 0) {
-      await this.#agreed(kind, id, first, agree);
+    const verdict = { kind, id, by: saying(believed) };
+    const liars = claims.filter((one) => one.row !== believed).map((one) => one.by);
+    if (liars.length === 0) {
+      await this.#agreed(kind, id, first, verdict.by);
       return null;
     }
-    const verdict = { kind, id, by: agree };
-    await ledger.append({ state: 'decided', ...verdict, row: claim.row, against: others });
-    this.#close({ ...verdict, row: claim.row });
-    return { ...verdict, liars: others, replaces: claim.row !== first };
+    await ledger.append({ state: 'decided', ...verdict, row: believed, against: liars });
+    this.#close({ ...verdict, row: believed });
+    return { ...verdict, liars, replaces: believed !== first };
   }
 
   async #agreed(kind: Kind, id: string, row: string, by: readonly string[]): Promise<void> {

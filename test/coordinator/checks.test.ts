@@ -577,6 +577,14 @@ describe('Checks', () => {
     }
   });
 
+  it('needs no third worker against who is late with another row than two have sent', async () => {
+    const { checks, stored, reopen } = await alone(0);
+    await stored(sent('r', 'ann'));
+    expect(await checks.heard(sent('r', 'bob'), 'bob', row('r'))).toBeNull();
+    const verdict = { kind: 'base', id: 'b', by: ['ann', 'bob'], liars: ['mallory'], replaces: false };
+    for (const its of [checks, await reopen()]) expect(await its.heard(sent('s', 'mallory'), 'mallory', row('r'))).toEqual(verdict);
+  });
+
   it('forgets a check of a row that is no longer the one that was chosen', async () => {
     const { checks, stored, reopen } = await alone();
     await stored(sent('r', 'ann'));
