@@ -11,7 +11,7 @@ import { NatsServer } from '../dist/bus/nats/server.js';
 import { ratio, row } from './stats.mjs';
 
 const ROUNDS = 5;
-const SEEDS = 40;
+const SEEDS = 20;
 const SHARES = [0, 0.02, 0.2];
 const cli = fileURLToPath(new URL('../dist/cli/cli.js', import.meta.url));
 const SWEEP = `version: 1

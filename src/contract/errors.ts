@@ -33,10 +33,13 @@ export class ContentError extends Error {
   override readonly name = 'ContentError';
   /** The bytes are there and are others: no loss explains that. */
   readonly forged: boolean;
+  /** Nothing of it is there, and that is nobody's fault. */
+  readonly lost: boolean;
 
-  constructor(message: string, forged: boolean) {
+  constructor(message: string, forged: boolean, lost = false) {
     super(message);
     this.forged = forged;
+    this.lost = lost;
   }
 }
 

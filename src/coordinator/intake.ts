@@ -26,6 +26,13 @@ export type Taken =
   | { readonly is: 'row'; readonly result: JobResult }
   | { readonly is: 'verdict'; readonly result: JobResult; readonly verdict: Verdict };
 
+/** Why a row is refused. `lost`: it costs no trust. */
+interface Fault {
+  readonly why: string;
+  readonly forged: boolean;
+  readonly lost: boolean;
+}
+
 /** Judges what arrives: whether it is to be believed, is wanted, and has its files. What is refused is said, and may cost its sender its trust. */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -54,7 +61,7 @@ export class Intake {
     if (store.state(kind, row.id) !== undefined) return this.#compare(delivery, result);
     if (!wanted[kind].has(row.id)) {
       if (store.formerly(kind, row.id)) warn(`${kind} ${row.id}: an earlier plan of this sweep asked for it; its row is dropped`);
-      else this.#refuse(result, from, 'nobody asked for it', true);
+      else this.#refuse(result, from, { why: 'nobody asked for it', forged: true, lost: false });
       return null;
     }
     if ((await this.#isOfOldBase(result)) || !(await this.#hasFiles(delivery, result))) return null;
@@ -137,16 +144,16 @@ export class Intake {
       return true;
     } catch (error) {
       if (!(error instanceof ContentError)) throw error;
-      this.#refuse(result, from, error.message, error.forged);
+      this.#refuse(result, from, { why: error.message, forged: error.forged, lost: error.lost });
       return false;
     }
   }
 
   /** It is as if the row had never come; the audit finds that its job is missing. */
-  #refuse({ kind, row }: JobResult, from: string | null, why: string, forged: boolean): void {
+  #refuse({ kind, row }: JobResult, from: string | null, { why, forged, lost }: Fault): void {
     const reason = `${kind} ${row.id}: row refused, ${why}`;
     this.#options.warn(from === null ? reason : `${reason} (from ${from})`);
-    this.#trust.refused(from, reason, forged);
+    if (!lost) this.#trust.refused(from, reason, forged);
     this.#tell();
   }
 }

@@ -273,7 +273,8 @@ export class Schedule {
     await this.#options.checks?.took(result, from);
     this.#intake.took(result.row, from);
     this.#queued.delete(result.row.id);
-    this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
+    // What ended a dispute may be of an earlier plan.
+    if (this.#wanted[result.kind].has(result.row.id)) this.#count(result.kind, result.row.ok ? 'ok' : 'failed');
     this.#options.onRow?.(result);
   }
 

@@ -1,6 +1,6 @@
 import { type ConsumerConfig, JetStreamApiError, type StreamConfig } from '@nats-io/jetstream';
 import type { Stop } from '../../src/bus/clock.ts';
-import { FILES } from '../../src/bus/nats/streams.ts';
+import { FILES, TASKS } from '../../src/bus/nats/streams.ts';
 import type { Process, World } from './world.ts';
 
 /** What JetStream does with the calls that our buses make, as it was seen to behave (2.10 to 2.15): state and rules, no network. */
@@ -9,6 +9,7 @@ export interface Stored {
   readonly seq: number;
   readonly subject: string;
   readonly data: string;
+  readonly at: number;
 }
 
 interface Stream {
@@ -53,6 +54,8 @@ export interface Delivered extends Stored {
 
 const apiError = (err_code: number, description: string): Error => new JetStreamApiError({ code: 400, err_code, description });
 const noResponders = (): Error => new Error('no responders');
+/** Of virtual time. */
+export const dateOf = (ms: number): Date => new Date(ms);
 const prefixOf = (subject: string): string => subject.replace(/[*>]$/, '');
 /** One `*` for a whole token anywhere, one `>` or `*` for the rest at the end. */
 function matches(subject: string, filter: string): boolean {
@@ -70,9 +73,8 @@ export class Broker {
   readonly #streams = new Map<string, Stream>();
   #files = new Map<string, Uint8Array>();
   readonly #listeners = new Set<{ readonly by: Process; readonly filter: string; readonly hear: () => void }>();
-  #made = 0;
   /** What was acknowledged last, for servers that forget it in a crash. */
-  #acked: { readonly at: number; readonly message: Stored }[] = [];
+  #acked: { readonly at: number; readonly stream: Stream; readonly message: Stored }[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -94,7 +96,13 @@ export class Broker {
 
   addStream(config: Partial<StreamConfig> & { readonly name: string }): void {
     if (this.#streams.has(config.name)) return;
-    this.#streams.set(config.name, { config, created: `made ${++this.#made}`, last: 0, messages: new Map(), consumers: new Map() });
+    this.#streams.set(config.name, {
+      config,
+      created: dateOf(this.#world.now).toISOString(),
+      last: 0,
+      messages: new Map(),
+      consumers: new Map(),
+    });
   }
 
   streamInfo(name: string, filter?: string): object {
@@ -107,7 +115,7 @@ export class Broker {
   purge(name: string, subject: string): void {
     const { messages } = this.#stream(name);
     if (name === FILES) for (const its of this.#files.keys()) if (matches(its, subject)) this.#files.delete(its);
-    for (const { seq, subject: its } of messages.values()) if (its === subject) messages.delete(seq);
+    for (const { seq, subject: its } of messages.values()) if (matches(its, subject)) messages.delete(seq);
   }
 
   deleteMessage(name: string, seq: number): void {
@@ -125,7 +133,7 @@ export class Broker {
     if (stream.config.discard_new_per_subject && there.length >= (stream.config.max_msgs_per_subject ?? 1))
       throw apiError(10077, 'maximum messages per subject exceeded');
     const seq = ++stream.last;
-    stream.messages.set(seq, { seq, subject, data });
+    stream.messages.set(seq, { seq, subject, data, at: this.#world.now });
     for (const consumer of stream.consumers.values()) this.#offer(stream, consumer);
     return seq;
   }
@@ -205,9 +213,15 @@ export class Broker {
       leased?.stop();
       consumer.pending.delete(seq);
       const message = stream.messages.get(seq);
-      if (message) this.#acked.push({ at: this.#world.now, message });
+      if (message) this.#acked.push({ at: this.#world.now, stream, message });
       stream.messages.delete(seq);
     }
+  }
+
+  /** Somebody says that a job is done that is not, whoever has it: every worker may say so of any. */
+  dropJob(subject: string): void {
+    const messages = this.#streams.get(TASKS)?.messages;
+    for (const { seq, subject: its } of messages?.values() ?? []) if (its === subject) messages?.delete(seq);
   }
 
   // Files: a stream like the others, but of bytes.
@@ -254,8 +268,13 @@ export class Broker {
     this.up = true;
     for (const stream of this.#streams.values()) {
       if (forgetful && stream.config.retention === 'workqueue') {
-        for (const { at, message } of this.#acked)
-          if (at > this.#world.now - 2_000 && !stream.messages.has(message.seq) && !this.#occupied(stream, message.subject))
+        for (const { at, stream: its, message } of this.#acked)
+          if (
+            its === stream &&
+            at > this.#world.now - 2_000 &&
+            !stream.messages.has(message.seq) &&
+            !this.#occupied(stream, message.subject)
+          )
             stream.messages.set(message.seq, message);
         const inOrder = [...stream.messages].sort(([a], [b]) => a - b);
         stream.messages.clear();
@@ -319,7 +338,7 @@ export class Broker {
   /** What was given back or whose lease is over goes before what is new. */
   #due(stream: Stream, consumer: Consumer): number | null {
     for (let seq = consumer.again.shift(); seq !== undefined; seq = consumer.again.shift())
-      if (stream.messages.has(seq) && !consumer.pending.has(seq)) return seq;
+      if (stream.messages.get(seq)?.subject.startsWith(consumer.prefix) && !consumer.pending.has(seq)) return seq;
     if (consumer.stuck) return null;
     for (const { seq, subject } of stream.messages.values()) {
       if (seq < consumer.next || !subject.startsWith(consumer.prefix)) continue;

@@ -1,7 +1,7 @@
 import type { ConsumerConfig, StreamConfig } from '@nats-io/jetstream';
 import type { Client } from '../../src/bus/nats/link.ts';
-import { FILES } from '../../src/bus/nats/streams.ts';
-import type { Broker, Delivered } from './broker.ts';
+import { CHECKS, FILES, RESULTS, TASKS } from '../../src/bus/nats/streams.ts';
+import { type Broker, type Delivered, dateOf } from './broker.ts';
 import type { Process, World } from './world.ts';
 
 /** What the network does to messages; all of it is off when nothing goes wrong. */
@@ -31,6 +31,7 @@ export interface Watch {
 /** Nothing goes wrong. */
 export const calm: Readonly<Weather> = { lose: 0, duplicate: 0, slow: 0, slowMs: 0 };
 
+const STREAM_OF: Readonly<Record<string, string>> = { 'lab.task': TASKS, 'lab.check': CHECKS, 'lab.result': RESULTS };
 const REQUEST_MS = 5_000;
 
 /** The client of one process: the calls that our buses make, over a network that may do anything but alter a message. */
@@ -191,7 +192,7 @@ export class SimulatedClient {
       return request(`get ${'seq' in query ? `${query.seq} of ` : ''}${subject}`, () => {
         if (stream === FILES) return broker.file(subject);
         const found = 'seq' in query ? broker.nextBySubject(stream, subject, query.seq) : broker.lastBySubject(stream, subject);
-        return found && { ...found, data: new TextEncoder().encode(found.data), string: () => found.data };
+        return found && { ...found, time: dateOf(found.at), data: new TextEncoder().encode(found.data), string: () => found.data };
       });
     };
     const js = {
@@ -205,10 +206,10 @@ export class SimulatedClient {
             this.#watch.onPut(subject);
             broker.putFile(subject, data);
           });
-        const stream = subject.startsWith('lab.task.') ? 'TASKS' : 'RESULTS';
+        const stream = STREAM_OF[subject.slice(0, subject.indexOf('.', 4))] ?? '';
         return request(`publish ${subject}`, () => {
           const seq = broker.publish(stream, subject, data, expect.lastSubjectSequence);
-          if (stream === 'RESULTS') this.#watch.onStored(subject, data);
+          if (stream === RESULTS) this.#watch.onStored(subject, data);
           return seq;
         });
       },

@@ -5,7 +5,7 @@ import { build, type Plugin } from 'vite';
 import { type Mutant, mutants, type Patch } from './mutants.ts';
 import type { Outcome } from './simulate.ts';
 
-export type Simulate = (seed: number, trace?: (line: string) => void) => Promise<Outcome>;
+export type Simulate = (seed: number, trace?: ((line: string) => void) | null, without?: readonly string[]) => Promise<Outcome>;
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

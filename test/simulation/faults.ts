@@ -1,7 +1,7 @@
-import { fileSubject, PART_BYTES, RESULTS, resultSubject } from '../../src/bus/nats/streams.ts';
+import { fileSubject, RESULTS, resultSubject, taskSubject } from '../../src/bus/nats/streams.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
 import { calm } from './client.ts';
-import { CAP, computedIds, filesFor, garbage, LIAR, messageOf } from './jobs.ts';
+import { CAP, computedIds, garbage, HALF, isComputed, messageOf, strangers } from './jobs.ts';
 import type { Simulation } from './simulate.ts';
 import type { Process } from './world.ts';
 
@@ -45,8 +45,7 @@ function drainAgent(s: Simulation): void {
   void agent?.drain().then(() => bus?.close());
 }
 
-function interruptCoordinator(s: Simulation): void {
-  const sweep = pick(s, s.sweeps);
+function interruptCoordinator(s: Simulation, sweep = pick(s, s.sweeps)): void {
   if (!sweep?.by?.alive || !sweep.schedule) return;
   sweep.by.note('is asked to leave');
   sweep.interrupted = true;
@@ -101,68 +100,113 @@ function stick({ broker, world }: Simulation): void {
   broker.stick(true);
 }
 
+/** As who cancels a sweep and asks for less of it: what runs already still comes. */
+function narrow(s: Simulation): void {
+  const sweep = pick(s, s.sweeps);
+  if (!sweep?.schedule || !sweep.by?.alive || sweep.trials.length < 2) return;
+  const before = sweep.wanted;
+  s.want(sweep, sweep.trials.slice(0, Math.ceil(sweep.trials.length / 2)));
+  for (const id of before) if (!sweep.wanted.has(id)) sweep.former.add(id);
+  sweep.by.note(`is asked to leave: only ${sweep.wanted.size} of ${before.size} rows are wanted`);
+  interruptCoordinator(s, sweep);
+}
+
+/** Workers who send what no honest one has, each in one way only, so that none is held for another's; and how many such rows cost their trust. */
+export const LIARS: Readonly<Record<string, number>> = {
+  'liar-invents': 1,
+  'liar-frames': 1,
+  'liar-babbles': 3,
+  'liar-cuts': 3,
+  'liar-garbles': 1,
+};
+/** It lies about jobs that it was given. Nothing of one such row tells that it is not true. */
+export const FORGER = 'liar forges';
+export const isLiar = (name: string): boolean => name.startsWith('liar');
+const HONEST = 'agent-1';
+/** How often a lie is about a job that is waiting, and takes it away. */
+const TAKES = 0.3;
+
 /** A message that is a worker's own doing, whenever it likes; what the broker refuses is nothing. */
-function send({ broker, world }: Simulation, sweep: string, id: string, who: string, text: string): void {
+function send(s: Simulation, { sweep, id }: Target, who: string, text: string): void {
+  const { broker, world } = s;
   if (!broker.up) return;
+  const place = { cap: CAP, sweep };
   try {
-    broker.publish(RESULTS, resultSubject({ cap: CAP, sweep }, id, who), text);
+    if (isLiar(who) && world.happens(TAKES)) broker.dropJob(taskSubject(place, id));
+    broker.publish(RESULTS, resultSubject(place, id, who), text);
+    if (!isLiar(who)) s.stored.add([CAP, sweep, id].join('.'));
     world.note(who, `sends of ${id}: ${text.slice(0, 40)}`);
   } catch {}
 }
 
-function putFile({ broker }: Simulation, name: string, bytes: Uint8Array): void {
+function putFile({ broker }: Simulation, who: string, digest: string, bytes: Uint8Array): void {
   try {
-    if (broker.up) broker.putFile(fileSubject(LIAR, name, 0), bytes);
+    if (broker.up) broker.putFile(fileSubject(who, `policies-${digest}`, 0), bytes);
   } catch {}
 }
 
-const HONEST = 'agent-1';
-/** An id of which a sweep wants a row, or wants none and never did. */
-function someId(s: Simulation, wanted: boolean): readonly [sweep: string, id: string] | null {
-  const sweep = pick(s, s.sweeps);
-  if (!sweep) return null;
-  const id = pick(
-    s,
-    computedIds.filter((one) => (wanted ? sweep.wanted.has(one) : !sweep.wanted.has(one) && !sweep.former.has(one))),
-  );
-  return id === undefined ? null : [sweep.name, id];
+interface Target {
+  readonly sweep: string;
+  readonly id: string;
 }
 
-/** A row of a job that nobody gave out; `framing`: it says that somebody else made it. */
-function invent(s: Simulation, framing: boolean): void {
-  const [sweep, id] = someId(s, false) ?? [];
-  if (sweep !== undefined && id !== undefined) send(s, sweep, id, LIAR, messageOf(id, framing ? HONEST : LIAR));
+function target(s: Simulation, ids: (sweep: Simulation['sweeps'][number]) => Iterable<string>): Target | null {
+  const sweep = pick(s, s.sweeps);
+  const id = sweep && pick(s, [...ids(sweep)]);
+  return sweep && id !== undefined ? { sweep: sweep.name, id } : null;
+}
+
+/** A row of a job that nobody gave out; `worker`: who made it, as it says. */
+function invent(s: Simulation, who: string, worker: string): void {
+  const it = target(s, (sweep) => [...strangers, ...computedIds.filter((id) => !sweep.wanted.has(id) && !sweep.former.has(id))]);
+  if (it) send(s, it, who, messageOf(it.id, { worker }));
 }
 
 /** An honest row that an earlier plan of the sweep had asked for. */
 function sendLate(s: Simulation): void {
-  const sweep = pick(s, s.sweeps);
-  const id = sweep && pick(s, [...sweep.former]);
-  if (sweep && id !== undefined) send(s, sweep.name, id, HONEST, messageOf(id, HONEST));
+  const it = target(s, (sweep) => [...sweep.former].filter(isComputed));
+  if (it) send(s, it, HONEST, messageOf(it.id, { worker: HONEST }));
 }
 
-function sendJunk(s: Simulation): void {
-  const [sweep, id] = someId(s, true) ?? [];
-  if (sweep !== undefined && id !== undefined) send(s, sweep, id, LIAR, ['', 'junk', '{}', '{"kind":"trial"'][s.world.int(4)] ?? '');
+const JUNK = [
+  '',
+  'junk',
+  '{}',
+  'null',
+  '[[',
+  '{"kind":"trial"',
+  '\ufffd\u0000',
+  `${'['.repeat(1000)}${']'.repeat(1000)}`,
+  '{"__proto__":{}}',
+];
+
+/** What is no result, or the result of another job. */
+function babble(s: Simulation): void {
+  const it = target(s, (sweep) => sweep.wanted);
+  const who = 'liar-babbles';
+  if (it) send(s, it, who, JUNK[s.world.int(JUNK.length + 1)] ?? messageOf(strangers[0] ?? '', { worker: who }));
 }
 
-/** The true row, and a file that promises a second part and has none. */
+/** A row of the right form, of a policy whose file promises a second part and has none. */
 function truncate(s: Simulation): void {
-  const [sweep, id] = someId(s, true) ?? [];
-  if (sweep === undefined || id === undefined) return;
-  for (const [kind, digest] of filesFor(id)) putFile(s, `${kind}-${digest}`, HALF);
-  send(s, sweep, id, LIAR, messageOf(id, LIAR));
+  const it = target(s, (sweep) => sweep.wanted);
+  if (!it) return;
+  s.lied.add(it.id);
+  const who = 'liar-cuts';
+  putFile(s, who, HALF_DIGEST, HALF);
+  send(s, it, who, messageOf(it.id, { worker: who, policy: HALF_DIGEST }));
 }
-const HALF = new Uint8Array(PART_BYTES);
+const HALF_DIGEST = contentDigest(HALF);
 
 /** A row of the right form, and what is no policy under the digest of what it is. */
-function sendGarbage(s: Simulation): void {
-  const [sweep, id] = someId(s, true) ?? [];
-  if (sweep === undefined || id === undefined) return;
-  const digest = contentDigest(garbage);
-  s.lied.add(id);
-  putFile(s, `policies-${digest}`, garbage);
-  send(s, sweep, id, LIAR, messageOf(id, LIAR, digest));
+function garble(s: Simulation): void {
+  const it = target(s, (sweep) => sweep.wanted);
+  const bytes = pick(s, garbage);
+  if (!it || !bytes) return;
+  s.lied.add(it.id);
+  const [who, policy] = ['liar-garbles', contentDigest(bytes)];
+  putFile(s, who, policy, bytes);
+  send(s, it, who, messageOf(it.id, { worker: who, policy }));
 }
 
 /** What ends at the very moment at which a request arrives. */
@@ -180,19 +224,24 @@ const faults: readonly Fault[] = [
   { name: 'kill agent', everyMs: 6_000, strike: (s) => killAgent(s) },
   { name: 'kill coordinator', everyMs: 8_000, strike: (s) => killCoordinator(s) },
   { name: 'drain agent', everyMs: 10_000, strike: drainAgent },
-  { name: 'interrupt coordinator', everyMs: 15_000, strike: interruptCoordinator },
+  { name: 'interrupt coordinator', everyMs: 15_000, strike: (s) => interruptCoordinator(s) },
   { name: 'freeze', everyMs: 6_000, strike: freeze },
   { name: 'cut', everyMs: 8_000, strike: (s) => cut(s) },
   { name: 'kill server', everyMs: 10_000, strike: (s) => crashServer(s, false) },
   { name: 'wipe', everyMs: 12_000, strike: (s) => crashServer(s, true) },
   { name: 'full', everyMs: 12_000, strike: fill },
   { name: 'stuck', everyMs: 20_000, strike: stick },
-  { name: 'invented row', everyMs: 8_000, strike: (s) => invent(s, false) },
-  { name: 'framed', everyMs: 8_000, strike: (s) => invent(s, true) },
-  { name: 'late row', everyMs: 6_000, strike: sendLate },
-  { name: 'junk', everyMs: 6_000, strike: sendJunk },
-  { name: 'truncated file', everyMs: 6_000, strike: truncate },
-  { name: 'garbage', everyMs: 8_000, strike: sendGarbage },
+];
+
+/** Of rows and files. */
+const lies: readonly Fault[] = [
+  { name: 'narrow', everyMs: 20_000, strike: narrow },
+  { name: 'invented', everyMs: 6_000, strike: (s) => invent(s, 'liar-invents', 'liar-invents') },
+  { name: 'framed', everyMs: 6_000, strike: (s) => invent(s, 'liar-frames', HONEST) },
+  { name: 'late', everyMs: 6_000, strike: sendLate },
+  { name: 'junk', everyMs: 4_000, strike: babble },
+  { name: 'truncated', everyMs: 4_000, strike: truncate },
+  { name: 'garbage', everyMs: 6_000, strike: garble },
 ];
 
 /**
@@ -202,10 +251,12 @@ const faults: readonly Fault[] = [
 export function befall(s: Simulation): number {
   const { world, weather } = s;
   const stormMs = world.between(5_000, 40_000);
-  for (const { everyMs, strike } of faults) {
-    if (world.happens(0.5)) continue;
+  for (const { name, everyMs, strike } of [...(s.onlyLies ? [] : faults), ...lies]) {
+    if (world.happens(0.5) || s.without.includes(name)) continue;
     for (let at = world.between(0, everyMs); at < stormMs; at += world.between(0.2, 1.8) * everyMs) world.at(at, () => s.over || strike(s));
   }
+  world.at(stormMs, () => becalm(s));
+  if (s.onlyLies) return stormMs + LINGER_MS;
   if (world.happens(0.6)) {
     weather.lose = world.happens(0.5) ? world.between(0, 0.1) : 0;
     weather.duplicate = world.happens(0.5) ? world.between(0, 0.1) : 0;
@@ -213,7 +264,6 @@ export function befall(s: Simulation): number {
     weather.slowMs = [20, 1_000, 8_000][world.int(3)] ?? 0;
   }
   if (world.happens(0.5)) s.strikes = [0.005, 0.02, 0.08][world.int(3)] ?? 0;
-  world.at(stormMs, () => becalm(s));
   return stormMs + LINGER_MS;
 }
 
@@ -223,5 +273,6 @@ export function becalm(s: Simulation): void {
   s.over = true;
   s.strikes = 0;
   Object.assign(s.weather, calm);
+  for (const { by, name } of s.workers) if (isLiar(name)) by?.kill(); // somebody took its key away
   s.world.note('', 'the storm is over');
 }

@@ -8,13 +8,19 @@ export interface Patch {
 export interface Mutant {
   readonly name: string;
   readonly patches: readonly Patch[];
+  /** The kinds of faults that show it: without them nothing does. */
+  readonly faults?: readonly string[];
 }
 
 const AGENT = 'src/bus/nats/agent.ts';
 const COORDINATOR = 'src/bus/nats/coordinator.ts';
+const CHECKS = 'src/coordinator/checks.ts';
+const FILES = 'src/bus/nats/files.ts';
 const INTAKE = 'src/coordinator/intake.ts';
 const SCHEDULE = 'src/coordinator/schedule.ts';
 const one = (name: string, file: string, from: string, to: string): Mutant => ({ name, patches: [{ file, from, to }] });
+
+const seenBy = (faults: readonly string[], mutant: Mutant): Mutant => ({ ...mutant, faults });
 
 /** Mistakes that somebody could make: the simulation must see each. */
 export const mutants: readonly Mutant[] = [
@@ -54,7 +60,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'purge-by-number',
     patches: [
-      { file: COORDINATOR, from: 'async #deliver({ subject, data }: StoredMsg)', to: 'async #deliver({ subject, data, seq }: StoredMsg)' },
+      { file: COORDINATOR, from: 'async #deliver({ subject, data, time }: StoredMsg)', to: 'async #deliver({ subject, data, time, seq }: StoredMsg)' },
       { file: COORDINATOR, from: 'purge(RESULTS, { filter: subject })', to: 'deleteMessage(RESULTS, seq)' },
     ],
   },
@@ -65,21 +71,24 @@ export const mutants: readonly Mutant[] = [
     'async #putPolicy(digest: string, again = false): Promise<void> {\n    if (digest) return;',
   ),
   one('new-stream-not-noticed', COORDINATOR, 'if (created !== made) next = 1;', ''),
-  one('watchdog-off', COORDINATOR, 'if (now - this.#stuck.since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
-  one('consumer-not-missed', COORDINATOR, 'void this.#watch().catch(() => {})', 'void this.#unstick().catch(() => {})'),
+  one('watchdog-off', COORDINATOR, 'if (now - since < 2 * this.#leaseMs) return;', 'if (now > 0) return;'),
   one('lost-files-are-fatal', INTAKE, 'if (!(error instanceof ContentError)) throw error;', 'throw error;'),
   one('row-before-files', 'src/worker/agent/agent.ts', 'await this.#store(finished);', 'void this.#store(finished).catch(() => {});'),
   one('files-not-fetched', INTAKE, 'if (!there) await store.files.put(kind, bytes);', ''),
   one('believes-the-uninvited', INTAKE, 'if (!wanted[kind].has(row.id)) {', "if (row.id === '') {"),
-  one('holds-the-late', INTAKE, 'if (store.formerly(kind, row.id)) warn(', "if (row.id === '') warn("),
-  {
+  seenBy(
+    ['invented', 'framed'],
+    one('trusts-the-uninvited', INTAKE, "why: 'nobody asked for it', forged: true", "why: 'nobody asked for it', forged: false"),
+  ),
+  seenBy(['late', 'narrow'], one('holds-the-late', INTAKE, 'if (store.formerly(kind, row.id)) warn(', "if (row.id === '') warn(")),
+  seenBy(['framed'], {
     name: 'holds-by-name',
     patches: [
       { file: INTAKE, from: '#refuse({ kind, row }: JobResult,', to: '#refuse({ kind, row, provenance }: JobResult,' },
       {
         file: INTAKE,
-        from: 'this.#trust.refused(from, reason, forged);',
-        to: 'this.#trust.refused(provenance.worker ?? from, reason, forged);',
+        from: 'if (!lost) this.#trust.refused(from, reason, forged);',
+        to: 'if (!lost) this.#trust.refused(provenance.worker ?? from, reason, forged);',
       },
       {
         file: INTAKE,
@@ -87,14 +96,39 @@ export const mutants: readonly Mutant[] = [
         to: 'if (worker !== identityOf) return result;',
       },
     ],
-  },
-  one('junk-is-fatal', COORDINATOR, 'return { from, malformed:', 'throw error;\n      return { from, malformed:'),
-  one(
-    'truncated-is-fatal',
-    'src/bus/nats/files.ts',
-    'if (found === null) {',
-    "if (found === null) {\n        if (part > 0) throw new Error('truncated');",
+  }),
+  seenBy(['junk'], one('junk-is-fatal', COORDINATOR, 'return { from, malformed:', 'throw error;\n      return { from, malformed:')),
+  seenBy(['junk'], one('junk-is-free', INTAKE, 'this.#trust.refused(from, malformed, false);', '')),
+  seenBy(
+    ['truncated'],
+    one('truncated-is-fatal', FILES, 'if (found === null) {', "if (found === null) {\n        if (part > 0) throw new Error('truncated');"),
   ),
-  one('files-not-judged', INTAKE, '() => judgeFile(result.row, kind, bytes)', '() => {}'),
+  seenBy(
+    ['truncated'],
+    one(
+      'truncated-is-waited-for',
+      FILES,
+      'const found = await this.#retry(name, () => read(fileSubject(who, name, part)));',
+      `const found = await this.#retry(name, async () => {
+        const there = await read(fileSubject(who, name, part));
+        if (there === null && part > 0) throw new Error('not there yet');
+        return there;
+      });`,
+    ),
+  ),
+  seenBy(['truncated'], one('truncated-is-free', FILES, 'false, part === 0)', 'false, true)')),
+  seenBy(['garbage'], one('files-not-judged', INTAKE, '() => judgeFile(result.row, kind, bytes)', '() => {}')),
+  seenBy(['garbage'], one('garbage-is-an-accident', INTAKE, 'error.message}`, true)', 'error.message}`, false)')),
+  seenBy(['forged'], one('nothing-is-checked', CHECKS, 'if (by === null || !isFinding(row)', 'if (by !== null || !isFinding(row)')),
+  seenBy(['forged'], one('trials-of-a-forged-base-stay', CHECKS, "('base' in row && gone.base.has(row.base))", 'row.id === undefined')),
+  seenBy(['forged'], one('a-check-is-the-job', COORDINATOR, '.filter((id) => this.#checks.has(id))', '')),
+  seenBy(
+    ['forged'],
+    one('counts-the-unwanted', SCHEDULE, 'if (this.#wanted[result.kind].has(result.row.id)) this.#count(', 'this.#count('),
+  ),
+  seenBy(
+    ['forged'],
+    one('watchdog-off-for-checks', COORDINATOR, 'for (const who of this.#checkers) {', 'for (const who of [] as string[]) {'),
+  ),
   one('no-second-try', 'src/bus/nats/link.ts', 'if (isOurs(error)) throw error;', 'throw error;'),
 ];

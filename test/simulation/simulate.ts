@@ -1,10 +1,13 @@
+import type { Delivery, Malformed } from '../../src/bus/bus.ts';
 import { NatsAgentBus } from '../../src/bus/nats/agent.ts';
 import { NatsCoordinatorBus } from '../../src/bus/nats/coordinator.ts';
 import { NatsLink } from '../../src/bus/nats/link.ts';
 import { fileSubject, RESULTS, TASKS, whoseResult } from '../../src/bus/nats/streams.ts';
+import { SILENT_MS } from '../../src/contract/cards.ts';
 import { TransportError } from '../../src/contract/errors.ts';
 import { contentDigest } from '../../src/contract/ids.ts';
-import type { Job } from '../../src/contract/job.ts';
+import type { Job, JobResult } from '../../src/contract/job.ts';
+import { Checks, type Present } from '../../src/coordinator/checks.ts';
 import { type Planned, Schedule } from '../../src/coordinator/schedule.ts';
 import { Agent } from '../../src/worker/agent/agent.ts';
 import type { ExecutorPool } from '../../src/worker/executor/pool.ts';
@@ -12,8 +15,8 @@ import type { Finished } from '../../src/worker/executor/protocol.ts';
 import { Broker } from './broker.ts';
 import { calm, SimulatedClient, type Watch, type Weather } from './client.ts';
 import { Disk, SimulatedStore } from './disk.ts';
-import { becalm, befall, LINGER_MS, strike } from './faults.ts';
-import { ARMS, BASES, CAP, compute, computedIds, expected, filesFor, isComputed, judgeFile, LIAR, trials } from './jobs.ts';
+import { becalm, befall, FORGER, isLiar, LIARS, LINGER_MS, strike } from './faults.ts';
+import { ARMS, BASES, CAP, compute, computedIds, expected, filesFor, forge, isComputed, judge, trials, trueTextOf } from './jobs.ts';
 import { Process, World } from './world.ts';
 
 export interface Outcome {
@@ -29,6 +32,15 @@ export interface Outcome {
 }
 
 const LEASE_MS = 4_000;
+/** A coordinator is longer with no row, where nothing hinders it. */
+const TURN_MS = 500;
+/** Of the histories in which something goes wrong, how many have nothing but lies, and how many a forger among their workers. */
+const ONLY_LIES = 0.15;
+const FORGED = 0.2;
+/** How often a forger forges. */
+const FORGES = 0.4;
+/** How often a coordinator looks who is there. */
+const LOOK_MS = 2_000;
 /** From the last fault on, everything must be done within. */
 const QUIET_MS = 300_000;
 /** No job may be computed more often, whatever happens. */
@@ -37,10 +49,12 @@ const MOST = 40;
 /** A sweep, with the coordinator that is alive for it. */
 export interface Sweep {
   readonly name: string;
-  readonly trials: readonly Planned[];
-  readonly wanted: ReadonlySet<string>;
-  /** Ids that an earlier plan of it wanted. */
-  readonly former: ReadonlySet<string>;
+  trials: readonly Planned[];
+  wanted: ReadonlySet<string>;
+  /** All that was ever wanted. */
+  readonly once: Set<string>;
+  /** Ids that an earlier plan of it wanted, or another sweep of that name. */
+  readonly former: Set<string>;
   readonly disk: Disk;
   /** Ids of results that its coordinator said it can do nothing with. */
   readonly dropped: Set<string>;
@@ -69,6 +83,16 @@ export class Simulation {
   readonly leaseMs = LEASE_MS;
   /** Whether anything goes wrong in it at all. */
   readonly quiet: boolean;
+  /** Whether nothing goes wrong but what workers send. */
+  readonly onlyLies: boolean;
+  /** Whether a worker forges rows; then all rows are computed by two. */
+  readonly forging: boolean;
+  /** Kinds of faults that do not happen in it. */
+  readonly without: readonly string[];
+  /** Whom a coordinator has told everybody to hold. */
+  readonly #told = new Set<string>();
+  /** When workers were seen last. */
+  readonly #seen = new Map<string, number>();
   /** How likely it is, for each request, that its sender or the broker ends at that very moment. */
   strikes = 0;
   /** Nothing goes wrong from now on. */
@@ -79,50 +103,55 @@ export class Simulation {
   ending = false;
   #executions = 0;
   readonly #times = new Map<string, number>();
-  readonly #stored = new Set<string>();
+  /** Jobs whose honest result was in the broker at some time. */
+  readonly stored = new Set<string>();
   /** Files that were on their way into the broker at some time. */
   readonly #put = new Set<string>();
   readonly #longestMs: number;
   readonly #watch: Watch;
 
-  constructor(seed: number, trace: ((line: string) => void) | null) {
+  constructor(seed: number, trace: ((line: string) => void) | null, without: readonly string[]) {
+    this.without = without;
     this.world = new World(seed, trace);
     this.broker = new Broker(this.world);
     this.quiet = seed % 8 === 0;
     const { world } = this;
     this.#longestMs = [200, 1_000, 3 * LEASE_MS][world.int(3)] ?? 0;
     this.sweeps = ['alpha', 'beta'].slice(0, 1 + world.int(2)).map((name) => this.#sweep(name));
-    this.workers = Array.from({ length: 1 + world.int(3) }, (_, i) => ({
-      name: `agent ${i + 1}`,
-      slots: 1 + world.int(2),
-      by: null,
-      agent: null,
-      bus: null,
-    }));
+    this.onlyLies = !this.quiet && world.happens(ONLY_LIES);
+    this.forging = !this.quiet && world.happens(FORGED) && !without.includes('forged');
+    // Two must say the same to be believed against a third.
+    const honest = this.forging ? 2 + world.int(2) : 1 + world.int(3);
+    const names = Array.from({ length: honest }, (_, i) => `agent ${i + 1}`);
+    if (this.forging) names.push(FORGER);
+    this.workers = names.map((name) => ({ name, slots: 1 + world.int(2), by: null, agent: null, bus: null }));
     this.#watch = {
       onArrival: (by) => {
         if (world.happens(this.strikes)) strike(this, by);
       },
       onAck: (by, subject) => {
-        if (!this.#stored.has(subject.slice('lab.task.'.length)))
+        if (!isLiar(by.name) && !this.stored.has(subject.split('.').slice(-3).join('.')))
           this.fail(`${by.name} says that ${subject} is done, but its result never was in the broker`);
       },
       onLateNak: (by, reply) => this.fail(`${by.name} gives back what it has lost: ${reply}`),
       onPurge: (by, subject) => {
-        if (subject.startsWith(`lab.result.${LIAR}.`)) return;
+        if (!subject.startsWith('lab.result.') || isLiar(whoseResult(subject))) return;
         const id = subject.slice(subject.lastIndexOf('.') + 1);
         const sweep = this.sweeps.find(({ name }) => subject.includes(`.${name}.`));
-        if (!sweep || sweep.disk.whole.has(id) || !sweep.wanted.has(id) || sweep.dropped.has(id)) return;
+        if (!sweep || sweep.disk.retracted || sweep.disk.whole.has(id) || !sweep.wanted.has(id) || sweep.dropped.has(id)) return;
         this.fail(`${by.name} takes ${subject} out of the broker before its row is on the disk`);
       },
       onPut: (subject) => void this.#put.add(subject),
       onStored: (subject, data) => {
+        if (isLiar(whoseResult(subject))) return;
         const id = subject.slice(subject.lastIndexOf('.') + 1);
-        if (!data.includes(`"row":${expected.get(id)}`)) this.fail(`${subject}: not the row that was expected: ${data}`);
-        for (const [kind, digest] of filesFor(id))
+        const misled = this.forging && data.includes('"basePolicy"') ? (JSON.parse(data) as JobResult).provenance : {};
+        const text = trueTextOf(id, misled);
+        if (!data.includes(`"row":${text}`)) this.fail(`${subject}: not the row that was expected: ${data}`);
+        for (const [kind, digest] of text === expected.get(id) ? filesFor(id) : [])
           if (!this.#put.has(fileSubject(whoseResult(subject), `${kind}-${digest}`, 0)))
             this.fail(`${subject}: it is in the broker before its file ${kind}-${digest} ever was`);
-        this.#stored.add(subject.split('.').slice(3).join('.'));
+        this.stored.add(subject.split('.').slice(3).join('.'));
       },
     };
   }
@@ -139,11 +168,12 @@ export class Simulation {
     const bases = 1 + world.int(BASES);
     const first = world.int(BASES);
     const its = Array.from({ length: bases }, (_, i) => ((first + i) % BASES) * ARMS).flatMap((at) => trials.slice(at, at + arms));
-    const wanted = new Set(its.flatMap(({ id, baseId }) => [id, baseId]));
+    const wanted = idsOf(its);
     return {
       name,
       trials: its,
       wanted,
+      once: new Set(wanted),
       former: new Set(computedIds.filter((id, i) => i % 2 === 0 && !wanted.has(id))),
       disk: new Disk(),
       dropped: new Set(),
@@ -155,6 +185,11 @@ export class Simulation {
     };
   }
 
+  /** From its next coordinator on. */
+  want(sweep: Sweep, trials: readonly Planned[]): void {
+    Object.assign(sweep, { trials, wanted: idsOf(trials) });
+  }
+
   #link(by: Process, warn: (message: string) => void): NatsLink {
     const { client } = new SimulatedClient(by, this.broker, this.weather, this.#watch, LEASE_MS);
     return new NatsLink(client, { name: by.name.replace(' ', '-'), warn, patienceMs: 40_000, clock: by, random: this.world.chance });
@@ -164,7 +199,7 @@ export class Simulation {
     return (message) => {
       by.note(`warns: ${message}`);
       const [, alarmed] = /^determinism alarm: \w+ (\w+)/.exec(message) ?? [];
-      if (alarmed !== undefined && !this.lied.has(alarmed)) this.fail(`${by.name}: ${message}`);
+      if (alarmed !== undefined && !this.forging && !this.lied.has(alarmed)) this.fail(`${by.name}: ${message}`);
       if (this.quiet) this.fail(`${by.name} warns of something although nothing went wrong: ${message}`);
     };
   }
@@ -182,24 +217,49 @@ export class Simulation {
     };
     const run = async (): Promise<void> => {
       const say = this.#warn(by);
+      const refused = new Set<string>();
       const warn = (message: string): void => {
-        const [, id] = /^\w+ (\w+): row refused, .* found nothing/.exec(message) ?? [];
+        const [, id] = /^\w+ (\w+): (?:row refused, .* found nothing|it started from a policy)/.exec(message) ?? [];
         if (id !== undefined) sweep.dropped.add(id);
+        const liar = LIE.exec(message)
+          ?.slice(1)
+          .find((name) => name !== undefined);
+        if (liar !== undefined) refused.add(liar);
         say(message);
       };
       const link = this.#link(by, warn);
       const store = new SimulatedStore(sweep.disk, by, sweep.former);
       const bus = await NatsCoordinatorBus.open(link, { cap: CAP, sweep: sweep.name, leaseMs: LEASE_MS, origin: store.files });
       const window = 1 + world.int(8);
+      const held = new Set(world.happens(0.5) ? this.#told : []);
       const hold = (who: string, reason: string): void => {
         by.note(`holds ${who}: ${reason}`);
-        if (who !== LIAR) this.fail(`${by.name} holds ${who}, which is honest: ${reason}`);
+        if (!isLiar(who)) this.fail(`${by.name} holds ${who}, which is honest: ${reason}`);
+        held.add(who);
+        this.#told.add(who);
       };
-      const schedule = new Schedule({ trials: sweep.trials, store, bus, window, numerics: 'n', warn, hold, judgeFile, clock: by });
+      const { results } = bus;
+      bus.results = () => this.#watched(results.call(bus), held, refused);
+      const checks = this.forging ? await Checks.open({ store, ledger: store.ledger, share: 1, warn, random: world.chance }) : undefined;
+      const schedule = new Schedule({
+        trials: sweep.trials,
+        store,
+        bus,
+        window,
+        numerics: 'n',
+        warn,
+        hold,
+        judgeFile: judge,
+        clock: by,
+        ...(checks && { checks }),
+      });
+      schedule.distrust(held);
+      if (checks) by.every(LOOK_MS, () => void schedule.present(this.#present).catch((error: unknown) => by.note(String(error))));
       Object.assign(sweep, { schedule, bus });
       await schedule.run();
       await link.close();
       if (!schedule.complete && sweep.interrupted) return again('interrupted');
+      if (checks?.leftover().length) return again('nobody was there to check some rows, as it says');
       if (!schedule.complete) return this.fail(`${by.name} ends although rows are missing`);
       by.note('is done');
       sweep.done = true;
@@ -211,14 +271,44 @@ export class Simulation {
     });
   }
 
+  /** Whoever lies is held in time, and keeps nobody waiting. */
+  async *#watched(
+    results: AsyncIterable<Delivery | Malformed>,
+    held: ReadonlySet<string>,
+    refused: Set<string>,
+  ): AsyncGenerator<Delivery | Malformed> {
+    const bad = new Map<string, number>();
+    for await (const delivery of results) {
+      const { from } = delivery;
+      const most = LIARS[from ?? ''];
+      const since = this.world.now;
+      yield delivery;
+      const ms = this.world.now - since;
+      if (this.onlyLies && ms > TURN_MS) this.fail(`a row of ${from} was on the desk for ${ms.toFixed(0)} ms`);
+      if (from === null || most === undefined || held.has(from) || refused.delete(from) !== true) continue;
+      const times = (bad.get(from) ?? 0) + 1;
+      bad.set(from, times);
+      if (times >= most) this.fail(`${from} is not held after ${times} row(s) that no honest worker has`);
+    }
+  }
+
+  /** Who takes jobs, as its cards tell: one that is silent for long has gone. */
+  get #present(): Present[] {
+    const { now } = this.world;
+    for (const { by, name } of this.workers) if (by?.alive && !by.cut) this.#seen.set(name, now);
+    const there = this.workers.filter(({ name }) => now - (this.#seen.get(name) ?? -SILENT_MS) < SILENT_MS);
+    return there.map(({ name }) => ({ identity: name.replace(' ', '-'), cpu: 'a cpu', node: 'v20' }));
+  }
+
   startWorker(worker: Worker): void {
     const { world } = this;
+    if (this.over && isLiar(worker.name)) return;
     const by = new Process(worker.name, world);
     by.note('starts');
     const warn = this.#warn(by);
     const link = this.#link(by, warn);
     const bus = new NatsAgentBus(link, { cap: CAP });
-    const agent = new Agent({ bus, pool: this.#pool(by, worker.slots), numerics: 'n', warn, clock: by });
+    const agent = new Agent({ bus, pool: this.#pool(by, worker.slots), numerics: 'n', name: link.name, warn, clock: by });
     Object.assign(worker, { by, bus, agent });
     const run = async (): Promise<void> => {
       await agent.run();
@@ -234,19 +324,24 @@ export class Simulation {
   #pool(by: Process, slots: number): ExecutorPool {
     let busy = 0;
     const run = async (job: Job, policy: Uint8Array | null): Promise<Finished> => {
-      if (++busy > slots) this.fail(`${by.name}: more jobs than slots`);
+      if (++busy > (this.forging ? 2 : 1) * slots) this.fail(`${by.name}: more jobs than slots`);
       if (job.kind === 'trial' && (!policy || contentDigest(policy) !== job.base.result.policy))
         this.fail(`${by.name}: not the policy of its base`);
-      this.#executions++;
-      const times = (this.#times.get(job.id) ?? 0) + 1;
-      this.#times.set(job.id, times);
-      if (times > MOST) this.fail(`${job.kind} ${job.id}: computed ${times} times`);
-      by.note(`computes ${job.kind} ${job.id}`);
+      const isForged = isLiar(by.name) && this.world.happens(FORGES);
+      if (!isLiar(by.name)) this.#count(job);
+      by.note(`${isForged ? 'forges' : 'computes'} ${job.kind} ${job.id}`);
       await by.sleep(this.world.between(1, this.#longestMs));
       busy--;
-      return compute(job);
+      return isForged ? forge(job) : compute(job);
     };
     return { slots, run, stop: () => {} } as unknown as ExecutorPool;
+  }
+
+  #count({ kind, id }: Job): void {
+    this.#executions++;
+    const times = (this.#times.get(id) ?? 0) + 1;
+    this.#times.set(id, times);
+    if (times > MOST) this.fail(`${kind} ${id}: computed ${times} times`);
   }
 
   get #settled(): boolean {
@@ -285,11 +380,11 @@ export class Simulation {
   }
 
   #judge(): void {
-    for (const { name, disk, wanted } of this.sweeps) {
+    for (const { name, disk, wanted, once } of this.sweeps) {
       const rows = new Map([...disk.rows('base'), ...disk.rows('trial')]);
       for (const id of wanted)
         if (rows.get(id) !== expected.get(id)) this.fail(`${name}: ${id}: expected ${expected.get(id)}, got ${rows.get(id)}`);
-      if (rows.size !== wanted.size) this.fail(`${name}: ${rows.size} rows for ${wanted.size} ids`);
+      for (const id of rows.keys()) if (!once.has(id)) this.fail(`${name}: a row of ${id}, which nobody asked for`);
       for (const id of wanted)
         for (const [kind, digest] of filesFor(id)) {
           const bytes = disk.files.get(`${kind}-${digest}`);
@@ -302,14 +397,23 @@ export class Simulation {
   }
 
   outcome(seed: number): Outcome {
-    const jobs = this.sweeps.reduce((sum, { wanted }) => sum + [...wanted].filter(isComputed).length, 0);
+    const jobs = this.sweeps.reduce((sum, { once }) => sum + [...once].filter(isComputed).length, 0);
     return { seed, violation: this.violation, jobs, executions: this.#executions, events: this.world.events, virtualMs: this.world.now };
   }
 }
 
-/** The history of a seed. `trace` is given a line for each thing that happens. */
-export async function simulate(seed: number, trace: ((line: string) => void) | null = null): Promise<Outcome> {
-  const simulation = new Simulation(seed, trace);
+/** Of what a coordinator says of a row, whose it is, if no accident explains it: files may be lost. */
+const LIE = /row refused, (?!.*found nothing).*\(from (liar-\w+)\)|^lab\.result\.(liar-\w+)\..*dropped what is no result/;
+
+const idsOf = (trials: readonly Planned[]): ReadonlySet<string> => new Set(trials.flatMap(({ id, baseId }) => [id, baseId]));
+
+/** The history of a seed. `trace` is given a line for each thing that happens; `without`: kinds of faults that do not. */
+export async function simulate(
+  seed: number,
+  trace: ((line: string) => void) | null = null,
+  without: readonly string[] = [],
+): Promise<Outcome> {
+  const simulation = new Simulation(seed, trace, without);
   const unhandled = (error: unknown): void => simulation.fail(`unhandled: ${error instanceof Error ? error.stack : String(error)}`);
   process.on('unhandledRejection', unhandled);
   try {

@@ -1,4 +1,4 @@
-import type { StoredMsg } from '@nats-io/jetstream';
+import type { ConsumerConfig, StoredMsg } from '@nats-io/jetstream';
 import { ContentError } from '../../contract/errors.ts';
 import { HostError } from '../../contract/host.ts';
 import { canonicalJson } from '../../contract/ids.ts';
@@ -15,7 +15,6 @@ import {
   checkConfig,
   checkSubject,
   consumerConfig,
-  consumerOf,
   ensureBroker,
   expectName,
   FILES,
@@ -39,6 +38,8 @@ export interface NatsCoordinatorOptions extends Place {
 const POLL_MS = 1_000;
 /** Requests on their way. */
 const AT_ONCE = 64;
+/** So long after the files were made anew, one may be missing without anybody's fault. */
+const LOST_LEASES = 10;
 const CLOSING_MS = 5_000;
 /** Of the room for files. */
 const TIDY = 0.25;
@@ -63,10 +64,12 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   /** Policies that are in the broker, when last looked, and the trials there that need one. */
   readonly #known = new Set<string>();
   readonly #needed = new Map<string, string>();
-  /** Jobs that were given to one identity alone. */
+  /** Jobs that were given to one identity alone, and to whom some were. */
   readonly #checks = new Set<string>();
+  readonly #checkers = new Set<string>();
   #fetched = 0;
-  readonly #stuck = { delivered: -1, since: 0 };
+  /** Consumers that give out jobs of ours: how many each has given, and since when no more. */
+  readonly #givers = new Map<string, { delivered: number; since: number }>();
   /** Whose results count for nothing. */
   #held: ReadonlySet<string> = new Set();
   #closed = false;
@@ -107,6 +110,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
       if (who === undefined) this.#checks.delete(job.id);
       else {
         await this.#link.jsm.consumers.add(CHECKS, checkConfig(who, this.#leaseMs));
+        this.#checkers.add(who);
         this.#checks.add(job.id);
       }
       const subject = who === undefined ? taskSubject(this.#place, job.id) : checkSubject(who, this.#place, job.id);
@@ -136,7 +140,9 @@ export class NatsCoordinatorBus implements CoordinatorBus {
         this.#subjects(RESULTS, this.#results),
       ]);
       const counted = results.filter((subject) => !this.#held.has(whoseResult(subject)));
-      return new Set([...jobs, ...checks, ...counted].map((subject) => subject.slice(subject.lastIndexOf('.') + 1)));
+      // Whom a job was given alone may have left for good, and by now it is wanted of anybody.
+      const open = checks.map(idOf).filter((id) => this.#checks.has(id));
+      return new Set([...[...jobs, ...counted].map(idOf), ...open]);
     });
     // A disk that was lost between a policy and the job that needs it took the one and not the other.
     this.#known.clear();
@@ -257,7 +263,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   }
 
   /** What is no result is taken out, and its job will be missed and given out again. */
-  async #deliver({ subject, data }: StoredMsg): Promise<Delivery | Malformed> {
+  async #deliver({ subject, data, time }: StoredMsg): Promise<Delivery | Malformed> {
     // By subject, not by number: in a stream that was lost and made anew the number may be another result's.
     const purge = async (): Promise<void> => void (await this.#link.jsm.streams.purge(RESULTS, { filter: subject }));
     const ack = (): Promise<void> => this.#acks.add(this.#retry(subject, purge).catch(() => {}));
@@ -266,7 +272,7 @@ export class NatsCoordinatorBus implements CoordinatorBus {
       const result = parseResult(new TextDecoder().decode(data));
       if (resultSubject(this.#place, result.row.id, from) !== subject) throw new Error(`id: expected the subject's, got ${result.row.id}`);
       this.#needed.delete(result.row.id);
-      return { result, from, file: (kind, digest) => this.#fetch(from, kind, digest), ack };
+      return { result, from, file: (kind, digest) => this.#fetch({ from, time }, kind, digest), ack };
     } catch (error) {
       await ack();
       return { from, malformed: `${subject}: dropped what is no result (${error instanceof Error ? error.message : String(error)})` };
@@ -301,14 +307,23 @@ export class NatsCoordinatorBus implements CoordinatorBus {
   }
 
   /** Whoever fetches much tidies up more often than the watchdog would. */
-  async #fetch(from: string, kind: FileKind, digest: string): Promise<Uint8Array> {
-    const bytes = await this.files.getFrom(from, kind, digest);
+  async #fetch({ from, time }: { readonly from: string; readonly time: Date }, kind: FileKind, digest: string): Promise<Uint8Array> {
+    const bytes = await this.files.getFrom(from, kind, digest).catch(async (error: unknown) => {
+      if (!(error instanceof ContentError) || !error.lost || (await this.#mayBeLost(time))) throw error;
+      throw new ContentError(error.message, false);
+    });
     this.#fetched += bytes.length;
     if (this.#fetched >= TIDY_BYTES) {
       this.#fetched = 0;
       void this.#tidy().catch(() => {}); // the watchdog tries again
     }
     return bytes;
+  }
+
+  /** A broker that lost its disk between a file and its row took the one and not the other, from as many rows as were on their way. */
+  async #mayBeLost(time: Date): Promise<boolean> {
+    const { created } = await this.#retry('files', () => this.#link.jsm.streams.info(FILES));
+    return time.getTime() - Date.parse(created) < LOST_LEASES * this.#leaseMs;
   }
 
   /** Files that are on our own disk need no room in the broker any more; looked for when they take a good part of it. */
@@ -330,18 +345,30 @@ export class NatsCoordinatorBus implements CoordinatorBus {
    * what was not acknowledged. Reported of servers up to 2.12.3 (nats-server issue 7680).
    */
   async #unstick(): Promise<void> {
+    await this.#expectFlow(TASKS, consumerConfig(this.#place.cap, this.#leaseMs));
+    for (const who of this.#checkers) {
+      const config = checkConfig(who, this.#leaseMs);
+      await this.#expectFlow(CHECKS, config).catch(() => this.#link.jsm.consumers.add(CHECKS, config)); // a lost one is nobody else's to make
+    }
+  }
+
+  async #expectFlow(stream: string, config: Partial<ConsumerConfig>): Promise<void> {
     const { consumers } = this.#link.jsm;
-    const { cap } = this.#place;
+    const { durable_name: name = '' } = config;
     const now = this.#link.clock.now();
-    const { num_pending, num_waiting, delivered } = await consumers.info(TASKS, consumerOf(cap));
-    const idle = num_pending === 0 || num_waiting === 0 || delivered.consumer_seq !== this.#stuck.delivered;
-    if (idle) Object.assign(this.#stuck, { delivered: delivered.consumer_seq, since: now });
-    if (now - this.#stuck.since < 2 * this.#leaseMs) return;
-    this.#link.warn(`consumer ${consumerOf(cap)}: ${num_pending} job(s) wait and none is given out; it is made anew`);
-    await consumers.delete(TASKS, consumerOf(cap));
-    await consumers.add(TASKS, consumerConfig(cap, this.#leaseMs));
+    const { num_pending, num_waiting, delivered } = await consumers.info(stream, name);
+    const before = this.#givers.get(name);
+    const idle = num_pending === 0 || num_waiting === 0 || delivered.consumer_seq !== before?.delivered;
+    const since = idle ? now : before.since;
+    this.#givers.set(name, { delivered: delivered.consumer_seq, since });
+    if (now - since < 2 * this.#leaseMs) return;
+    this.#link.warn(`consumer ${name}: ${num_pending} job(s) wait and none is given out; it is made anew`);
+    await consumers.delete(stream, name);
+    await consumers.add(stream, config);
   }
 }
+
+const idOf = (subject: string): string => subject.slice(subject.lastIndexOf('.') + 1);
 
 const unlessContent = (error: unknown): void => {
   if (!(error instanceof ContentError)) throw error;

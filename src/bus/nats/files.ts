@@ -87,7 +87,7 @@ export class NatsFiles implements Files {
       const found = await this.#retry(name, () => read(fileSubject(who, name, part)));
       if (found === null) {
         const what = part === 0 ? 'found nothing' : `found its first ${part} part(s) alone`;
-        throw new ContentError(`${name}: expected it in the broker's store, ${what}`, false);
+        throw new ContentError(`${name}: expected it in the broker's store, ${what}`, false, part === 0);
       }
       if (found.data.length > PART_BYTES)
         throw new ContentError(`${name}: expected parts of ${PART_BYTES} bytes, got ${found.data.length}`, true);

@@ -254,6 +254,26 @@ describe.skipIf(noServer)('over a real nats-server', () => {
       expect(await coordinator.queued()).toEqual(new Set([b.id]));
     });
 
+    it('what one worker alone was given is no job of all: who has it may have left for good', async () => {
+      const { coordinator, agent } = await pair(await server());
+      expect([await coordinator.enqueue(a, 'gone'), await coordinator.queued()]).toEqual([true, new Set([a.id])]);
+      await coordinator.enqueue(a);
+      await (await agent.next(5_000))!.drop();
+      expect(await coordinator.queued()).toEqual(new Set());
+    });
+
+    it.each([
+      ['the fault of nobody where the broker is new', 600_000, true],
+      ['the fault of who sent its row elsewhere', 1, false],
+    ])('a file of which nothing is there is %s', async (_, leaseMs, lost) => {
+      const { coordinator, link, place } = await pair(await startServer(), { leaseMs });
+      await sleep(50);
+      await link.js.publish(resultSubject(place, a.id, 'test'), canonicalJson(resultOf(a)));
+      const [delivery] = await take(coordinator, 1);
+      const read = delivery!.file('policies', contentDigest(big));
+      await expect(read).rejects.toMatchObject({ name: 'ContentError', forged: false, lost });
+    });
+
     it('a consumer that gives out nothing is made anew', async ({ skip }) => {
       const { coordinator, agent, link, place } = await pair(await server());
       if (isOlder(link.nc.info!.version, '2.11.0')) skip('this server cannot pause a consumer');
