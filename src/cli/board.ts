@@ -1,4 +1,5 @@
 import { type Seen, SILENT_MS, type SweepCard, type WorkerCard } from '../contract/cards.ts';
+import { visible } from '../contract/visible.ts';
 import { duration, roughly } from './progress.ts';
 import { many, wrap } from './text.ts';
 
@@ -40,7 +41,7 @@ export function printBoard(board: Board, { columns, rows = Number.POSITIVE_INFIN
         ? ['', ...wrap(`${id} is ${state} (${reason}); spc workers release ${id} takes it back`, columns)]
         : [],
     ),
-  ].map((line) => cut(line.trimEnd(), columns));
+  ].map((line) => cut(visible(line.trimEnd()), columns)); // cards are what anybody with a key writes
   if (lines.length <= rows) return lines.join('\n');
   const shown = lines.slice(0, rows - 1);
   return [...shown, `... ${many(lines.length - shown.length, 'more line')}`].join('\n');

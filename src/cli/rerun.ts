@@ -76,7 +76,7 @@ async function rerun(args: RerunArguments, { threadModule }: Injected): Promise<
   const slots = threadCount(args.threads);
   const { where, sample } = args;
   if (where === undefined && sample === undefined)
-    throw new ConfigError('rerun: expected --where, --sample or both, got neither; --where "" takes all trials');
+    throw new ConfigError('spc rerun: expected --where, --sample or both, got neither; --where "" takes all trials');
   if (sample !== undefined && !(sample > 0 && sample <= 1))
     throw new ConfigError(`--sample: expected a share above 0, at most 1, got ${sample}`);
   const terms = parseWhere(where ?? '');

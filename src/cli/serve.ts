@@ -32,6 +32,7 @@ interface ServeArguments {
 const PORT = 4222;
 const GUARD_MS = 1_000;
 const PROBE_MS = 3_000;
+const SAY_MS = 60_000;
 const LEAST_FREE = 16 * 1024 * 1024;
 /** The server takes 4,096 connections, and a configuration of 1,000 accounts has 1.5 MB. */
 const MOST_WORKERS = 1_000;
@@ -106,6 +107,16 @@ async function run(
   }
 }
 
+/** Once a minute is enough for what stays so. */
+const fullAt = {
+  last: Number.NEGATIVE_INFINITY,
+  say(message: string): void {
+    if (performance.now() - this.last < SAY_MS) return;
+    this.last = performance.now();
+    say(message);
+  },
+};
+
 /** Rejects when a new start may help: with a full disk none does. */
 async function isWell(link: Promise<NatsLink>, store: string): Promise<void> {
   const its = await link;
@@ -115,7 +126,7 @@ async function isWell(link: Promise<NatsLink>, store: string): Promise<void> {
   } catch (error) {
     const { bavail, bsize } = await statfs(store);
     if (bavail * bsize > LEAST_FREE) throw error;
-    say(`store: the disk of ${store} is full; make room, and what waits goes on`);
+    fullAt.say(`store: the disk of ${store} is full; make room, and what waits goes on`);
   }
 }
 

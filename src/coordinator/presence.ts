@@ -166,7 +166,10 @@ export class Presence {
     this.#alone ??= { sinceMs: this.#clock.now() - ALONE_MS, said: false };
     if (this.#alone.said || this.#schedule?.complete || this.#clock.now() - this.#alone.sinceMs < ALONE_MS) return;
     this.#alone.said = true;
-    const [others, resting] = [heard.filter(({ cap }) => cap !== who.cap), heard.filter(({ cap }) => cap === who.cap)];
+    const [others, resting] = [
+      heard.filter(({ cap }) => cap !== who.cap),
+      heard.filter(({ cap, state }) => cap === who.cap && state !== 'leaving'),
+    ];
     const strangers =
       others.length === 0
         ? ''

@@ -59,4 +59,11 @@ describe('printBoard(board, frame)', () => {
     const drained = printBoard({ ...board(0), workers: [{ ...worker!, state: 'drained', reason: 'by ann' }] }, { columns: 80 });
     expect(drained.replaceAll(/\s+/g, ' ')).toContain(`${worker!.id} is drained (by ann); spc workers release ${worker!.id} takes it back`);
   });
+
+  it('shows what a terminal would obey in a card, and does not let it through', () => {
+    const [worker] = board(1).workers;
+    const text = printBoard({ ...board(0), workers: [{ ...worker!, label: '\x1b[2Jgone', running: [] }] }, { columns: 100 });
+    expect(text).toContain('(\\x1b[2Jgone)');
+    expect(text).not.toContain('\x1b');
+  });
 });

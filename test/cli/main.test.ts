@@ -55,7 +55,7 @@ describe('main(argv, commands)', () => {
     [['run', 'x.yaml', '--threads', '0'], /--threads: expected a whole number from 1 on, got 0/],
     [['run', 'x.yaml', '--threads'], /--threads: expected a number .*, got none/],
     [['run', 'nowhere.yaml'], /nowhere\.yaml: expected a sweep file, got nothing/],
-    [['rerun', 'x'], /spc rerun: expected --where \(which trials: .*\), got none/],
+    [['rerun', 'x'], /spc rerun: expected --where, --sample or both, got neither; --where "" takes all trials/],
   ])('%j is a usage error with a remedy; exit code 2', async (argv, message) => {
     expect(await call(argv)).toBe(2);
     expect(stdout).toBe('');

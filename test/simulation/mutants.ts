@@ -60,7 +60,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'purge-by-number',
     patches: [
-      { file: COORDINATOR, from: 'async #deliver({ subject, data, time }: StoredMsg)', to: 'async #deliver({ subject, data, time, seq }: StoredMsg)' },
+      {
+        file: COORDINATOR,
+        from: 'async #deliver({ subject, data, time }: StoredMsg)',
+        to: 'async #deliver({ subject, data, time, seq }: StoredMsg)',
+      },
       { file: COORDINATOR, from: 'purge(RESULTS, { filter: subject })', to: 'deleteMessage(RESULTS, seq)' },
     ],
   },
