@@ -3,7 +3,7 @@ import { noServer, startServer } from '../bus/nats/servers.ts';
 import { type Left, type Started, scratch, sleep, spc, start } from './spc.ts';
 
 const REAL = { jobs: 'real' } as const;
-const SMALL = { seeds: 2, more: 'acceptance: report\nppo: { totalTimesteps: 10000, numEnvs: 8 }\n' } as const;
+const SMALL = { seeds: 6, more: 'acceptance: report\nppo: { totalTimesteps: 10000, numEnvs: 8 }\n' } as const;
 
 /** Asks until it is so. */
 async function eventually(what: string, look: () => Promise<boolean>, ms = 60_000): Promise<void> {
