@@ -1,15 +1,12 @@
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandModule } from 'yargs';
 import { type Binary, findServer, waysHere, waysToFetch } from '../bus/nats/binary.ts';
-import { Guard, type GuardOptions } from '../bus/nats/guard.ts';
 import { NatsLink } from '../bus/nats/link.ts';
 import { serverConfig } from '../bus/nats/security/config.ts';
 import { openKeys, writePrivate } from '../bus/nats/security/keys.ts';
 import { NatsServer, type ServerOptions } from '../bus/nats/server.ts';
-import { probeWrites } from '../bus/nats/streams.ts';
 import { supervise } from '../bus/nats/supervise.ts';
 import { isLoopback, judgeVersion } from '../bus/nats/version.ts';
 import type { Credentials } from '../contract/credentials.ts';
@@ -18,6 +15,7 @@ import { HostError, writeRefused } from '../contract/host.ts';
 import { Lock } from '../coordinator/lock.ts';
 import { onInterrupt } from './interrupt.ts';
 import { say } from './text.ts';
+import { guard, roomFor, wellness } from './upkeep.ts';
 
 interface ServeArguments {
   readonly listen: string | undefined;
@@ -30,10 +28,6 @@ interface ServeArguments {
 }
 
 const PORT = 4222;
-const GUARD_MS = 1_000;
-const PROBE_MS = 3_000;
-const SAY_MS = 60_000;
-const LEAST_FREE = 16 * 1024 * 1024;
 /** The server takes 4,096 connections, and a configuration of 1,000 accounts has 1.5 MB. */
 const MOST_WORKERS = 1_000;
 const HERE = ['localhost', '127.0.0.1', '::1'];
@@ -93,52 +87,18 @@ async function run(
   const watching = NatsLink.connect({ ...probe, name: 'coordinator' });
   watching.catch((error: Error) => say(error.message));
   const shutOut = without && (async (name: string) => without(name).then(() => server.reload()));
-  const guarding = guarded(watching, { shutOut, warn: say }, leaving.signal);
+  const guarding = guard(watching, { shutOut, warn: say }, leaving.signal);
+  const isWell = wellness(watching, store, say);
   say(`broker: ${url}, a nats-server ${version} (${from})\nstore: ${store}`);
   for (const text of more) say(text);
   process.stdout.write(`${line}\n`);
   try {
-    await supervise(server, { start: again, probe: () => isWell(watching, store), warn: say }, leaving.signal);
+    await supervise(server, { start: again, probe: isWell, warn: say }, leaving.signal);
   } finally {
     interrupt.end();
     leaving.abort();
     await guarding;
     await Promise.race([watching.then((link) => link.nc.close()), Promise.resolve()]).catch(() => {});
-  }
-}
-
-/** Once a minute is enough for what stays so. */
-const fullAt = {
-  last: Number.NEGATIVE_INFINITY,
-  say(message: string): void {
-    if (performance.now() - this.last < SAY_MS) return;
-    this.last = performance.now();
-    say(message);
-  },
-};
-
-/** Rejects when a new start may help: with a full disk none does. */
-async function isWell(link: Promise<NatsLink>, store: string): Promise<void> {
-  const its = await link;
-  await its.jsm.getAccountInfo();
-  try {
-    await probeWrites(its, PROBE_MS);
-  } catch (error) {
-    const { bavail, bsize } = await statfs(store);
-    if (bavail * bsize > LEAST_FREE) throw error;
-    fullAt.say(`store: the disk of ${store} is full; make room, and what waits goes on`);
-  }
-}
-
-/** Every second, until the signal. What fails is looked at again: the server may be away. */
-async function guarded(link: Promise<NatsLink>, options: GuardOptions, leave: AbortSignal): Promise<void> {
-  const guard = await link.then(
-    (its) => new Guard(its, options),
-    () => null,
-  );
-  while (guard !== null && !leave.aborted) {
-    await guard.look().catch(() => {});
-    await sleep(GUARD_MS, undefined, { signal: leave }).catch(() => {});
   }
 }
 
@@ -201,23 +161,6 @@ async function binary(): Promise<Binary> {
     say('nats-server: none on this machine yet; fetching one, which takes a minute');
     return findServer([...waysHere(), ...waysToFetch()]);
   });
-}
-
-/** Of the disk some is left for others. What the store has already is its own. */
-const SHARE = 0.8;
-
-async function roomFor(store: string): Promise<number> {
-  const { bavail, bsize } = await statfs(store);
-  const names = await readdir(store, { recursive: true });
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(store, name)).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  return Math.floor(SHARE * bavail * bsize) + sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Two servers in one store would ruin it. */

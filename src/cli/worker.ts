@@ -18,7 +18,7 @@ import { capability } from './crew.ts';
 import { onInterrupt, SIGNALLED } from './interrupt.ts';
 import { type Injected, threadCount, threadsOption } from './run.ts';
 import { say } from './text.ts';
-import { type Doing, Tidings } from './tidings.ts';
+import { type Doing, WorkLog } from './worklog.ts';
 
 interface WorkerArguments extends BrokerArguments {
   readonly slots: number;
@@ -92,10 +92,10 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
     if (pool.busy > 0) busyAt = performance.now();
     else if (untilIdle !== undefined && performance.now() - busyAt > 1000 * untilIdle) void leave();
   }, LOOK_MS);
-  const tidings = new Tidings(performance.now());
+  const log = new WorkLog(performance.now());
   const doing = (): Doing => ({ ...agent.tally, busy: pool.busy, slots });
   const telling = setInterval(() => {
-    const line = tidings.line(doing(), performance.now());
+    const line = log.line(doing(), performance.now());
     if (line !== null) warn(line);
   }, TELL_MS);
   warn(`worker ${id}: ${slots} thread(s) for code ${code.all.slice(0, 12)} at ${link.nc.getServer()}`);
@@ -111,7 +111,7 @@ async function work(args: WorkerArguments, { threadModule }: Injected): Promise<
     await link.clock.within(MANNERS_MS, presence.close());
     await bus.close();
     await link.close();
-    warn(tidings.last(doing(), performance.now()));
+    warn(log.last(doing(), performance.now()));
   }
   if (interrupt.signal !== null) process.exitCode = SIGNALLED[interrupt.signal];
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { parseMessage } from './messages.ts';
 
+/** Files that a results folder has once rows were computed twice: what became of it, and the rows that do not count. */
+export const LEDGER = { checks: 'checks.jsonl', aside: 'aside.jsonl' } as const;
+
 /**
  * One line of checks.jsonl: what became of the jobs that were done again by another worker. `by` is the identity that the broker let in,
  * empty for the coordinator's own process; `row` is the short digest of a whole row.

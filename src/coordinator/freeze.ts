@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LEDGER } from '../contract/checks.ts';
 import { ConfigError } from '../contract/errors.ts';
 import { type Numerics, numericsDiff } from '../contract/numerics.ts';
 import { exists, writeWhole } from './disk.ts';
@@ -133,7 +134,7 @@ function parse<T extends object>(text: string, where: string): T {
 /** Bases stay where they are when the code that trains them is the same and only the code that corrects is another. */
 async function moveAside(folder: string, before: Numerics, now: Numerics, warn: (message: string) => void): Promise<void> {
   const keepBases = before.base === now.base && before.trial !== now.trial;
-  const names = ['trials.jsonl', 'checks.jsonl', 'aside.jsonl', ...(keepBases ? [] : ['bases.jsonl', 'provenance.jsonl', 'numerics.json'])];
+  const names = ['trials.jsonl', ...Object.values(LEDGER), ...(keepBases ? [] : ['bases.jsonl', 'provenance.jsonl', 'numerics.json'])];
   let suffix = 1;
   while ((await Promise.all(names.map((name) => exists(join(folder, `${name}.${suffix}`))))).some(Boolean)) suffix++;
   const moved: string[] = [];

@@ -21,7 +21,7 @@ export interface IntakeOptions {
   readonly distrust: (held: ReadonlySet<string>) => void;
 }
 
-/** What is to be done about a row: it counts; or it ended a dispute, and `replaces` the row that is there. */
+/** What is to be done about a row that arrived: to keep it, or to do what a dispute that it ended asks for. */
 export type Taken =
   | { readonly is: 'row'; readonly result: JobResult }
   | { readonly is: 'verdict'; readonly result: JobResult; readonly verdict: Verdict };

@@ -1,13 +1,10 @@
 import { join } from 'node:path';
-import { type CheckEntry, parseCheckEntry } from '../contract/checks.ts';
+import { type CheckEntry, LEDGER, parseCheckEntry } from '../contract/checks.ts';
 import { canonicalJson, type Json } from '../contract/ids.ts';
 import type { Row } from '../contract/job.ts';
 import type { Provenance } from '../contract/rows.ts';
 import { Lines, readLines } from './lines.ts';
 import { type Ids, type Kind, readRows, type Store } from './store.ts';
-
-/** Files that a folder has once rows were computed twice: what became of it, and the rows that do not count. */
-export const LEDGER = { checks: 'checks.jsonl', aside: 'aside.jsonl' } as const;
 
 /** What is on record of how a row came to be. */
 export type Made = Pick<Provenance, 'worker' | 'cpu' | 'node' | 'wallMs' | 'basePolicy'>;

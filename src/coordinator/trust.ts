@@ -45,7 +45,7 @@ export class Trust {
     if (streak === STREAK) this.lied(from, reason);
   }
 
-  /** No accident explains it, or too many. */
+  /** Holds it at once. */
   lied(from: string, reason: string): void {
     this.#held = new Set([...this.#held, from]);
     this.#hold(from, reason);

@@ -5,13 +5,12 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noServer, server } from '../bus/nats/servers.ts';
 import { until } from '../cli/spc.ts';
+import { env } from '../tools/npm.ts';
 import { compose, context, stages, words } from './files.ts';
 
 const images = stages();
 const steps = (name: string, keyword: string): string[] =>
   images.find((image) => image.name === name)!.steps.flatMap((step) => (step.keyword === keyword ? [step.text] : []));
-/** Not what the npm that runs this test tells its children. */
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
 const NODE = { uid: 1000, gid: 1000 };
 const isRoot = process.getuid?.() === 0;
 

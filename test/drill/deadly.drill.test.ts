@@ -15,7 +15,7 @@ describe.skipIf(noServer)('a job that kills its worker, at a broker', () => {
     const folder = drillFolder('deadly');
     const sweep = writeSweep(folder, 3);
     const calm = await calmRun(folder, sweep);
-    const env = { THREAD_MODULE: new URL('./regicide.mjs', import.meta.url).href };
+    const env = { THREAD_MODULE: new URL('./deadly.mjs', import.meta.url).href };
     await reported(
       folder,
       () => Site.start({ folder, sweep, workers: 2, env }),

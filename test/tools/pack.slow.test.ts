@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { digestsOf } from './digests.ts';
+import { env } from './npm.ts';
 
 const run = promisify(execFile);
 const NPM10 = ['npx', '-y', '-p', 'npm@10.9.4', '--'];
@@ -19,8 +20,6 @@ axes: { scenario: [cartpole/angle], strategy: [none, tsf] }
 `;
 
 const fresh = (): string => mkdtempSync(join(tmpdir(), 'spc pack '));
-/** Not what the npm that runs this test tells its children. */
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
 
 describe('the file of npm pack', { timeout: 600_000 }, () => {
   let tarball: string;

@@ -12,7 +12,7 @@ export interface Doing extends Readonly<Agent['tally']> {
 const IDLE_MS = 600_000;
 
 /** What a worker says of itself in its log: a line a minute where something was done, few where nothing is, one at the end. */
-export class Tidings {
+export class WorkLog {
   readonly #startMs: number;
   #saidMs: number;
   #said = 0;
