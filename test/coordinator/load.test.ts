@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -622,15 +622,26 @@ describe('loadSweep', () => {
   });
 
   it('loadSweep(a name of this project) names its sweep file', () => {
-    expect(message('quick')).toBe('quick: expected a sweep file, got nothing; did you mean sweeps/quick.yaml?');
-    expect(message('sweeps/quick')).toBe('sweeps/quick: expected a sweep file, got nothing; did you mean sweeps/quick.yaml?');
-    expect(message('sweeps/quick.yml')).toMatch(/; did you mean sweeps\/quick\.yaml\?$/);
-    expect(message('qiuck.yaml')).toMatch(/; did you mean sweeps\/quick\.yaml\?$/);
-    expect(message('banana')).toMatch(/; there are sweeps\/bytes\.yaml, .*sweeps\/quick\.yaml/);
-    expect(message('results/reference/worlds')).toBe(
-      'results/reference/worlds: expected a sweep file, got a results folder; did you mean sweeps/worlds.yaml, or results/reference/worlds/sweep.yaml, its copy with the results?',
-    );
-    expect(message('sweeps')).toMatch(/got a folder; name a file in it: sweeps\/bytes\.yaml, /);
+    // In a clone that has not run anything: results of one's own would be meant as well.
+    const here = process.cwd();
+    const clone = join(folder, 'clone');
+    mkdirSync(join(clone, 'results'), { recursive: true });
+    symlinkSync(join(here, 'sweeps'), join(clone, 'sweeps'));
+    symlinkSync(join(here, 'results', 'reference'), join(clone, 'results', 'reference'));
+    process.chdir(clone);
+    try {
+      expect(message('quick')).toBe('quick: expected a sweep file, got nothing; did you mean sweeps/quick.yaml?');
+      expect(message('sweeps/quick')).toBe('sweeps/quick: expected a sweep file, got nothing; did you mean sweeps/quick.yaml?');
+      expect(message('sweeps/quick.yml')).toMatch(/; did you mean sweeps\/quick\.yaml\?$/);
+      expect(message('qiuck.yaml')).toMatch(/; did you mean sweeps\/quick\.yaml\?$/);
+      expect(message('banana')).toMatch(/; there are sweeps\/bytes\.yaml, .*sweeps\/quick\.yaml/);
+      expect(message('results/reference/worlds')).toBe(
+        'results/reference/worlds: expected a sweep file, got a results folder; did you mean sweeps/worlds.yaml, or results/reference/worlds/sweep.yaml, its copy with the results?',
+      );
+      expect(message('sweeps')).toMatch(/got a folder; name a file in it: sweeps\/bytes\.yaml, /);
+    } finally {
+      process.chdir(here);
+    }
   });
 
   it('loadSweep(what is no text file) is refused by its name', () => {
